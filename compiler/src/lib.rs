@@ -1,0 +1,1 @@
+//! The topology compiler: one KDL file in, every Prometheus, Thanos and Kubernetes file out.

@@ -1,0 +1,3 @@
+//! `pronoia`, the command: it talks, the library computes.
+
+fn main() {}

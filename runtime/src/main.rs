@@ -1,0 +1,3 @@
+//! `pronoiad`, the runtime command.
+
+fn main() {}

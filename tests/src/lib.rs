@@ -1,0 +1,1 @@
+//! Handles that the outside tests share.
