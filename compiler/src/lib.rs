@@ -1,1 +1,5 @@
 //! The topology compiler: one KDL file in, every Prometheus, Thanos and Kubernetes file out.
+
+pub mod diagnostic;
+pub mod pipeline;
+pub mod source;
