@@ -48,7 +48,12 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    fn new(code: &'static str, severity: Severity, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+    fn new(
+        code: &'static str,
+        severity: Severity,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
         Diagnostic {
             code,
             severity,
@@ -111,7 +116,9 @@ impl Diagnostic {
 
 /// Sorts findings by place, then code, and drops exact repetitions, so that output is stable.
 pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.sort_by(|a, b| (a.span, a.code, &a.message, &a.object).cmp(&(b.span, b.code, &b.message, &b.object)));
+    diagnostics.sort_by(|a, b| {
+        (a.span, a.code, &a.message, &a.object).cmp(&(b.span, b.code, &b.message, &b.object))
+    });
     diagnostics.dedup();
 }
 
@@ -136,7 +143,10 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
 }
 
 /// `did you mean …` for the nearest candidate, or the list of what is possible when nothing is near.
-pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+pub fn did_you_mean<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<String> {
     if let Some(candidate) = nearest(written, candidates.clone()) {
         return Some(format!("did you mean `{candidate}`?"));
     }

@@ -167,7 +167,8 @@ impl Sources {
     /// Adds a file and returns its id.
     pub fn add(&mut self, path: &str, text: String) -> FileId {
         let mut line_starts = vec![0];
-        line_starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
+        line_starts
+            .extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
         self.files.push(SourceFile { path: path.to_string(), text, line_starts });
         (self.files.len() - 1) as FileId
     }
@@ -184,7 +185,9 @@ impl Sources {
 
     /// The text under a span.
     pub fn snippet(&self, span: Span) -> &str {
-        self.get(span.file).and_then(|file| file.text.get(span.start as usize..span.end as usize)).unwrap_or("")
+        self.get(span.file)
+            .and_then(|file| file.text.get(span.start as usize..span.end as usize))
+            .unwrap_or("")
     }
 
     /// Where a span is, for people.
