@@ -1,1 +1,26 @@
-//! The nouns of Prometheus.
+//! The nouns of Prometheus: durations, timestamps, labels, matchers, Go regular expressions and relabelling.
+//!
+//! Pure and synchronous: nothing here reads a clock, a file or the environment, and no input makes it panic.
+
+mod duration;
+mod go_quote;
+mod go_regex;
+mod labels;
+mod labels_builder;
+mod matcher;
+mod name;
+mod relabel;
+mod timestamp;
+
+pub use duration::{DurationError, PromDuration};
+pub use go_quote::quote;
+pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind};
+pub use labels::{Label, Labels};
+pub use labels_builder::LabelsBuilder;
+pub use matcher::{MatchOp, Matcher};
+pub use name::{MetricName, NameError, NameScheme};
+pub use relabel::{RelabelAction, RelabelConfig, RelabelError, hashmod, process, process_builder};
+pub use timestamp::TimestampMs;
+
+/// The label that holds a series' metric name.
+pub const METRIC_NAME: &str = "__name__";
