@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod pipeline;
+pub mod render;
 pub mod report;
 pub mod source;
 pub mod topology;

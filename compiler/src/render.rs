@@ -1,0 +1,3 @@
+//! Turns a model into files: YAML writing, templates, and Kubernetes typing.
+
+pub mod yaml;

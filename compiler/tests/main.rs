@@ -1,0 +1,3 @@
+//! What a user of the compiler can see, tested from outside.
+
+mod render;

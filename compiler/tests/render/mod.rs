@@ -1,0 +1,4 @@
+//! Rendering: YAML, templates, Kubernetes objects.
+
+mod hostile;
+mod yaml;
