@@ -28,8 +28,15 @@ pub struct Loaded {
 }
 
 /// Reads `path` and all that it names.
-pub fn load(world: &dyn World, path: &str, env: Option<&str>, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> Loaded {
-    let mut loader = Loader { world, sources, diagnostics, stack: Vec::new(), files: 0, imports: BTreeMap::new() };
+pub fn load(
+    world: &dyn World,
+    path: &str,
+    env: Option<&str>,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Loaded {
+    let mut loader =
+        Loader { world, sources, diagnostics, stack: Vec::new(), files: 0, imports: BTreeMap::new() };
     let nodes = loader.file(path, None);
     loader.assemble(nodes, env)
 }
@@ -46,9 +53,11 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn file(&mut self, path: &str, from: Option<Span>) -> Vec<Node> {
         if self.stack.iter().any(|open| open == path) {
-            let circle = self.stack.iter().chain([&path.to_string()]).cloned().collect::<Vec<_>>().join(" → ");
+            let circle =
+                self.stack.iter().chain([&path.to_string()]).cloned().collect::<Vec<_>>().join(" → ");
             self.diagnostics.push(
-                Diagnostic::error("KDL009", from, format!("`{path}` includes itself: {circle}")).help("remove this include"),
+                Diagnostic::error("KDL009", from, format!("`{path}` includes itself: {circle}"))
+                    .help("remove this include"),
             );
             return Vec::new();
         }
@@ -70,7 +79,8 @@ impl Loader<'_> {
                     ReadError::TooLarge { .. } => "split it, or move rules into `rules \"rules/*.yaml\"`",
                     ReadError::Io(_) => "check the file and its permissions",
                 };
-                self.diagnostics.push(Diagnostic::error(code, from, format!("cannot read `{path}`: {error}")).help(help));
+                self.diagnostics
+                    .push(Diagnostic::error(code, from, format!("cannot read `{path}`: {error}")).help(help));
                 return Vec::new();
             }
         };
@@ -81,8 +91,12 @@ impl Loader<'_> {
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let file = self.sources.add(path, text);
                 self.diagnostics.push(
-                    Diagnostic::error("KDL012", Span::new(file, at, at + 1), format!("`{path}` is not UTF-8: byte {at} is wrong"))
-                        .help("save the file as UTF-8"),
+                    Diagnostic::error(
+                        "KDL012",
+                        Span::new(file, at, at + 1),
+                        format!("`{path}` is not UTF-8: byte {at} is wrong"),
+                    )
+                    .help("save the file as UTF-8"),
                 );
                 return Vec::new();
             }
@@ -119,13 +133,15 @@ impl Loader<'_> {
         let mut targets = Vec::new();
         if node.args.is_empty() {
             self.diagnostics.push(
-                Diagnostic::error("KDL005", node.span, format!("`{}` names no file", node.name)).help("write `include \"jobs/*.kdl\"`"),
+                Diagnostic::error("KDL005", node.span, format!("`{}` names no file", node.name))
+                    .help("write `include \"jobs/*.kdl\"`"),
             );
         }
         for value in &node.args {
             let Scalar::Str(pattern) = &value.scalar else {
                 let message = format!("expected a path, found {}", value.scalar.describe());
-                self.diagnostics.push(Diagnostic::error("KDL006", value.span, message).help("write it as a string"));
+                self.diagnostics
+                    .push(Diagnostic::error("KDL006", value.span, message).help("write it as a string"));
                 continue;
             };
             let full = join(path, pattern);
@@ -139,7 +155,11 @@ impl Loader<'_> {
                         .help("paths are relative to the file that names them; `**` crosses folders"),
                 ),
                 Ok(found) => targets.extend(found),
-                Err(error) => self.diagnostics.push(Diagnostic::error("KDL009", value.span, format!("`{pattern}`: {error}"))),
+                Err(error) => self.diagnostics.push(Diagnostic::error(
+                    "KDL009",
+                    value.span,
+                    format!("`{pattern}`: {error}"),
+                )),
             }
         }
         targets
@@ -149,7 +169,8 @@ impl Loader<'_> {
         let targets = self.targets(path, node);
         let Some(name) = node.prop_text("as").map(str::to_string) else {
             self.diagnostics.push(
-                Diagnostic::error("KDL005", node.span, "`import` gives the template no name").help("write `import \"lib/edge.kdl\" as=edge`"),
+                Diagnostic::error("KDL005", node.span, "`import` gives the template no name")
+                    .help("write `import \"lib/edge.kdl\" as=edge`"),
             );
             return;
         };
@@ -191,21 +212,28 @@ impl Loader<'_> {
         let Some(mut topology) = topologies.into_iter().next() else {
             if !self.diagnostics.iter().any(|d| d.severity == crate::diagnostic::Severity::Error) {
                 let span = shared.first().map(|node| node.name_span);
-                let help = shared.first().and_then(|node| did_you_mean(&node.name, ["topology"])).filter(|help| help.starts_with("did"));
-                self.diagnostics.push(
-                    Diagnostic::error("KDL005", span, "there is no `topology` node")
-                        .help(help.unwrap_or_else(|| "start with `topology my-name { … }`; `pronoia init` writes one".to_string())),
-                );
+                let help = shared
+                    .first()
+                    .and_then(|node| did_you_mean(&node.name, ["topology"]))
+                    .filter(|help| help.starts_with("did"));
+                self.diagnostics.push(Diagnostic::error("KDL005", span, "there is no `topology` node").help(
+                    help.unwrap_or_else(|| {
+                        "start with `topology my-name { … }`; `pronoia init` writes one".to_string()
+                    }),
+                ));
             }
             return loaded;
         };
         // Nodes beside the topology are defaults: they lie beneath the topology's own. A bare job goes to every Prometheus.
-        let (jobs, mut children): (Vec<Node>, Vec<Node>) = shared.into_iter().partition(|node| node.name == "scrape");
+        let (jobs, mut children): (Vec<Node>, Vec<Node>) =
+            shared.into_iter().partition(|node| node.name == "scrape");
         merge(&mut children, std::mem::take(&mut topology.children), self.diagnostics);
         self.take_environments(&mut children, env, &mut loaded, &mut vars);
-        let (mut own_vars, children): (Vec<Node>, Vec<Node>) = children.into_iter().partition(|node| node.name == "var");
+        let (mut own_vars, children): (Vec<Node>, Vec<Node>) =
+            children.into_iter().partition(|node| node.name == "var");
         vars.append(&mut own_vars);
-        let (cluster_nodes, mut children): (Vec<Node>, Vec<Node>) = children.into_iter().partition(|node| node.name == "cluster");
+        let (cluster_nodes, mut children): (Vec<Node>, Vec<Node>) =
+            children.into_iter().partition(|node| node.name == "cluster");
         add_jobs(&mut children, &jobs);
         topology.children = children;
         let variables = Variables::declare(self.world, vars, self.diagnostics);
@@ -221,13 +249,22 @@ impl Loader<'_> {
         loaded
     }
 
-    fn take_environments(&mut self, children: &mut Vec<Node>, env: Option<&str>, loaded: &mut Loaded, vars: &mut Vec<Node>) {
-        let (environments, rest): (Vec<Node>, Vec<Node>) = std::mem::take(children).into_iter().partition(|node| node.name == "env");
+    fn take_environments(
+        &mut self,
+        children: &mut Vec<Node>,
+        env: Option<&str>,
+        loaded: &mut Loaded,
+        vars: &mut Vec<Node>,
+    ) {
+        let (environments, rest): (Vec<Node>, Vec<Node>) =
+            std::mem::take(children).into_iter().partition(|node| node.name == "env");
         *children = rest;
         for environment in environments {
             let Some(name) = environment.first_text().map(str::to_string) else {
-                self.diagnostics
-                    .push(Diagnostic::error("KDL005", environment.span, "`env` has no name").help("write `env staging { … }`"));
+                self.diagnostics.push(
+                    Diagnostic::error("KDL005", environment.span, "`env` has no name")
+                        .help("write `env staging { … }`"),
+                );
                 continue;
             };
             if env == Some(name.as_str()) {
@@ -243,16 +280,21 @@ impl Loader<'_> {
             && !loaded.environments.iter().any(|name| name == env)
         {
             let known: Vec<&str> = loaded.environments.iter().map(String::as_str).collect();
-            let help = did_you_mean(env, known).unwrap_or_else(|| "the topology declares no environment".to_string());
-            self.diagnostics.push(Diagnostic::error("KDL013", None, format!("there is no environment `{env}`")).help(help));
+            let help = did_you_mean(env, known)
+                .unwrap_or_else(|| "the topology declares no environment".to_string());
+            self.diagnostics.push(
+                Diagnostic::error("KDL013", None, format!("there is no environment `{env}`")).help(help),
+            );
         }
     }
 
     /// One cluster as a topology: what all clusters share, then its template, then its own nodes.
     fn cluster(&mut self, topology: &Node, cluster: Node, jobs: &[Node]) -> Option<Node> {
         let Some(name) = cluster.args.first().cloned() else {
-            self.diagnostics
-                .push(Diagnostic::error("KDL005", cluster.span, "`cluster` has no name").help("write `cluster eu-1 { … }`"));
+            self.diagnostics.push(
+                Diagnostic::error("KDL005", cluster.span, "`cluster` has no name")
+                    .help("write `cluster eu-1 { … }`"),
+            );
             return None;
         };
         let mut children = topology.children.clone();
@@ -262,10 +304,16 @@ impl Loader<'_> {
             let uses: Value = node.props.remove(at).value;
             match &uses.scalar {
                 Scalar::Str(template) => match self.imports.get(template) {
-                    Some(nodes) => merge(&mut children, nodes.iter().filter(|n| n.name != "var").cloned().collect(), self.diagnostics),
+                    Some(nodes) => merge(
+                        &mut children,
+                        nodes.iter().filter(|n| n.name != "var").cloned().collect(),
+                        self.diagnostics,
+                    ),
                     None => {
                         let help = did_you_mean(template, self.imports.keys().map(String::as_str))
-                            .unwrap_or_else(|| format!("add `import \"lib/{template}.kdl\" as={template}` at the top"));
+                            .unwrap_or_else(|| {
+                                format!("add `import \"lib/{template}.kdl\" as={template}` at the top")
+                            });
                         let message = format!("no template `{template}` was imported");
                         self.diagnostics.push(Diagnostic::error("KDL013", uses.span, message).help(help));
                     }

@@ -9,10 +9,47 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 /// Nodes of which there may be several side by side; their first argument (or `as=`) tells them apart.
 /// All other nodes are single, and an overlay's arguments replace theirs.
 pub const REPEATABLE: &[&str] = &[
-    "ack", "alert", "allow", "args", "bucket", "cluster", "default", "env", "file", "json-patch", "key", "label", "manifest",
-    "match", "patch", "pin", "prometheus", "reach", "record", "relabel", "metric-relabel", "remote-read", "remote-write",
-    "receiver", "remove", "rules", "scrape", "secret", "set", "static", "storage", "tenant", "var", "weight", "window",
-    "workload", "push", "profile", "feature", "http-sd", "dns",
+    "ack",
+    "alert",
+    "allow",
+    "args",
+    "bucket",
+    "cluster",
+    "default",
+    "env",
+    "file",
+    "json-patch",
+    "key",
+    "label",
+    "manifest",
+    "match",
+    "patch",
+    "pin",
+    "prometheus",
+    "reach",
+    "record",
+    "relabel",
+    "metric-relabel",
+    "remote-read",
+    "remote-write",
+    "receiver",
+    "remove",
+    "rules",
+    "scrape",
+    "secret",
+    "set",
+    "static",
+    "storage",
+    "tenant",
+    "var",
+    "weight",
+    "window",
+    "workload",
+    "push",
+    "profile",
+    "feature",
+    "http-sd",
+    "dns",
 ];
 
 /// What tells two nodes of one name apart.
@@ -67,6 +104,11 @@ fn merge_node(base: &mut Node, over: Node, diagnostics: &mut Vec<Diagnostic>) {
     // From here on the node is what the overlay made of it, so messages point there.
     base.span = over.span;
     base.name_span = over.name_span;
+    if base.name == "patch" {
+        // Here `remove` is an operation of the patch itself, and operations keep their order.
+        base.children.extend(over.children);
+        return;
+    }
     merge(&mut base.children, over.children, diagnostics);
 }
 
@@ -77,13 +119,16 @@ fn remove(base: &mut Vec<Node>, order: &Node, diagnostics: &mut Vec<Diagnostic>)
     });
     let Some(name) = words.next() else {
         diagnostics.push(
-            Diagnostic::error("KDL005", order.span, "`remove` does not say what").help("write `remove ruler` or `remove scrape etcd`"),
+            Diagnostic::error("KDL005", order.span, "`remove` does not say what")
+                .help("write `remove ruler` or `remove scrape etcd`"),
         );
         return;
     };
     let which = words.next();
     let before = base.len();
-    base.retain(|node| node.name != name || which.is_some_and(|wanted| identity(node).as_deref() != Some(wanted)));
+    base.retain(|node| {
+        node.name != name || which.is_some_and(|wanted| identity(node).as_deref() != Some(wanted))
+    });
     if base.len() == before {
         let present: Vec<&str> = base.iter().map(|node| node.name.as_str()).collect();
         let what = which.map_or(name.to_string(), |which| format!("{name} {which}"));

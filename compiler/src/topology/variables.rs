@@ -29,7 +29,10 @@ impl Variables {
         let mut variables = Variables::default();
         for node in nodes {
             let Some(name) = node.first_text().map(str::to_string) else {
-                diagnostics.push(Diagnostic::error("KDL005", node.span, "`var` has no name").help("write `var REGION default=eu-west-1`"));
+                diagnostics.push(
+                    Diagnostic::error("KDL005", node.span, "`var` has no name")
+                        .help("write `var REGION default=eu-west-1`"),
+                );
                 continue;
             };
             let legal = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -42,12 +45,16 @@ impl Variables {
             }
             for prop in node.props.iter().filter(|prop| prop.name != "default") {
                 let message = format!("`var` has no property `{}`", prop.name);
-                diagnostics.push(Diagnostic::error("KDL003", prop.name_span, message).maybe_help(did_you_mean(&prop.name, ["default"])));
+                diagnostics.push(
+                    Diagnostic::error("KDL003", prop.name_span, message)
+                        .maybe_help(did_you_mean(&prop.name, ["default"])),
+                );
             }
             let value = node.prop("default").and_then(|value| text_of(world, value, diagnostics));
             if let Some((_, first)) = variables.values.get(&name) {
                 diagnostics.push(
-                    Diagnostic::error("KDL008", node.span, format!("variable `{name}` is declared twice")).related(*first, "first declared here"),
+                    Diagnostic::error("KDL008", node.span, format!("variable `{name}` is declared twice"))
+                        .related(*first, "first declared here"),
                 );
             }
             variables.values.insert(name, (value, node.span));
@@ -92,20 +99,33 @@ impl Variables {
                     diagnostics.push(
                         Diagnostic::error("KDL010", span, format!("variable `{name}` has no value"))
                             .related(*declared, "declared here without `default`")
-                            .help(format!("give it one: `var {name} default=…`, or `default=(env)\"{name}\"`")),
+                            .help(format!(
+                                "give it one: `var {name} default=…`, or `default=(env)\"{name}\"`"
+                            )),
                     );
                 }
                 None if mandatory || (is_constant_case(name) && !POD_VARIABLES.contains(&name)) => {
                     let help = did_you_mean(name, self.values.keys().map(String::as_str))
                         .filter(|help| help.starts_with("did"))
-                        .unwrap_or_else(|| format!("declare `var {name} default=…`, or write `$${{{name}}}` to keep it as text"));
-                    diagnostics.push(Diagnostic::error("KDL010", span, format!("`${{{name}}}` is not declared")).help(help));
+                        .unwrap_or_else(|| {
+                            format!(
+                                "declare `var {name} default=…`, or write `$${{{name}}}` to keep it as text"
+                            )
+                        });
+                    diagnostics.push(
+                        Diagnostic::error("KDL010", span, format!("`${{{name}}}` is not declared"))
+                            .help(help),
+                    );
                 }
                 None => out.push_str(&rest[at..=at + end]),
             }
             rest = &rest[at + end + 1..];
             if out.len() > EXPANDED_BYTES_MAX {
-                diagnostics.push(Diagnostic::error("KDL011", span, "the string grows past 1 MiB after substitution"));
+                diagnostics.push(Diagnostic::error(
+                    "KDL011",
+                    span,
+                    "the string grows past 1 MiB after substitution",
+                ));
                 return String::new();
             }
         }
@@ -117,7 +137,10 @@ impl Variables {
     pub fn report_unused(&self, diagnostics: &mut Vec<Diagnostic>) {
         let used = self.used.borrow();
         for (name, (_, span)) in self.values.iter().filter(|(name, _)| !used.contains(*name)) {
-            diagnostics.push(Diagnostic::info("KDL010", *span, format!("variable `{name}` is never used")).help("remove it"));
+            diagnostics.push(
+                Diagnostic::info("KDL010", *span, format!("variable `{name}` is never used"))
+                    .help("remove it"),
+            );
         }
     }
 }
@@ -139,7 +162,8 @@ fn text_of(world: &dyn World, value: &Value, diagnostics: &mut Vec<Diagnostic>) 
         }),
         (_, Some(other)) => {
             let message = format!("unknown type annotation `({other})`");
-            diagnostics.push(Diagnostic::error("KDL006", value.span, message).help("only `(env)\"NAME\"` exists"));
+            diagnostics
+                .push(Diagnostic::error("KDL006", value.span, message).help("only `(env)\"NAME\"` exists"));
             None
         }
         (Scalar::Str(text), None) => Some(text.clone()),
