@@ -1,6 +1,7 @@
 //! The topology compiler: one KDL file in, every Prometheus, Thanos and Kubernetes file out.
 
 pub mod diagnostic;
+pub mod facts;
 pub mod pipeline;
 pub mod render;
 pub mod report;
