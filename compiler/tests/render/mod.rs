@@ -1,4 +1,5 @@
 //! Rendering: YAML, templates, Kubernetes objects.
 
 mod hostile;
+mod template;
 mod yaml;
