@@ -149,10 +149,8 @@ impl Reader {
     }
 
     fn line_end(&mut self) {
-        match self.state {
-            State::Quoted(_) => {}
-            State::BlockHeader => self.block = Some(self.entry),
-            _ => {}
+        if self.state == State::BlockHeader {
+            self.block = Some(self.entry);
         }
         if !matches!(self.state, State::Quoted(_)) {
             self.state = if self.flow > 0 { State::Value } else { State::Node };
@@ -186,16 +184,10 @@ impl Reader {
             State::Comment | State::BlockHeader | State::BlockLine => {}
             State::Quoted('"') if self.escaped => self.escaped = false,
             State::Quoted('"') if c == '\\' => self.escaped = true,
-            State::Quoted(open) => {
-                if c == *open {
-                    self.state = State::Ended;
-                }
-            }
-            _ if c == ' ' || c == '\t' => {
-                if self.state == State::Property {
-                    self.state = State::Value;
-                }
-            }
+            State::Quoted(open) if c == *open => self.state = State::Ended,
+            State::Quoted(_) => {}
+            State::Property if c == ' ' || c == '\t' => self.state = State::Value,
+            _ if c == ' ' || c == '\t' => {}
             State::Node | State::Value => self.start_value(c, ends_word),
             _ if c == '#' && self.after_space => self.state = State::Comment,
             _ if in_flow && c == ',' => self.state = State::Value,
