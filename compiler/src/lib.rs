@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod facts;
+pub mod format;
 pub mod pipeline;
 pub mod render;
 pub mod report;
