@@ -1,8 +1,10 @@
 //! The topology compiler: one KDL file in, every Prometheus, Thanos and Kubernetes file out.
 
 pub mod diagnostic;
+pub mod embedded;
 pub mod facts;
 pub mod format;
+pub mod model;
 pub mod pipeline;
 pub mod render;
 pub mod report;

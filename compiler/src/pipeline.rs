@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic};
+use crate::render::template::Engine;
 use crate::source::{Sources, Span, World};
+use crate::{model, render, topology};
 
 /// What to render for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,11 +120,42 @@ pub struct Edge {
 
 /// Parses, resolves and checks; renders nothing.
 pub fn check(world: &dyn World, request: &Request) -> Outcome {
-    let _ = (world, request);
-    Outcome::default()
+    run(world, request, false)
 }
 
 /// Parses, resolves, checks and, when there is no error, renders.
 pub fn render(world: &dyn World, request: &Request) -> Outcome {
-    check(world, request)
+    run(world, request, true)
+}
+
+fn run(world: &dyn World, request: &Request, wanted: bool) -> Outcome {
+    let mut outcome = Outcome::default();
+    let decoded = topology::read(
+        world,
+        &request.path,
+        request.env.as_deref(),
+        &mut outcome.sources,
+        &mut outcome.diagnostics,
+    );
+    let model = model::build::build(decoded, &mut outcome.diagnostics);
+    outcome.edges = model.clusters.iter().flat_map(|cluster| cluster.edges.iter().cloned()).collect();
+    if wanted && !diagnostic::has_errors(&outcome.diagnostics) {
+        match Engine::new(request.templates.clone()) {
+            Ok(engine) => {
+                let (artefacts, provenance, findings) = render::render(&model, &engine);
+                outcome.diagnostics.extend(findings);
+                if !diagnostic::has_errors(&outcome.diagnostics) {
+                    outcome.artefacts = artefacts;
+                    outcome.provenance = provenance;
+                }
+            }
+            Err(errors) => outcome.diagnostics.extend(errors.into_iter().map(|error| {
+                let message = format!("{}:{}: {}", error.template, error.line, error.message);
+                Diagnostic::error("TPL001", None, message)
+                    .help("fix the template, or leave `--templates` out")
+            })),
+        }
+    }
+    diagnostic::sort(&mut outcome.diagnostics);
+    outcome
 }

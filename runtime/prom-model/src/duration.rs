@@ -34,6 +34,14 @@ pub enum DurationError {
     /// The text is not a sequence of number and unit, largest unit first.
     #[error("not a valid duration string: {0:?}")]
     Invalid(String),
+    /// A number is followed by letters that name no unit.
+    #[error("unknown unit {unit:?} in duration {text:?}")]
+    UnknownUnit {
+        /// The letters.
+        unit: String,
+        /// The whole text.
+        text: String,
+    },
     /// The text is well formed, but longer than about 292 years.
     #[error("duration out of range: {0:?}")]
     OutOfRange(String),
@@ -136,6 +144,9 @@ impl FromStr for PromDuration {
             if digits.is_empty() {
                 return Err(invalid());
             }
+            if !unit.is_empty() && UNITS.iter().all(|(name, _)| *name != unit) {
+                return Err(DurationError::UnknownUnit { unit: unit.to_owned(), text: text.to_owned() });
+            }
             let at = units.iter().position(|(name, _)| *name == unit).ok_or_else(invalid)?;
             let (_, millis) = units[at];
             units = &units[at + 1..];
@@ -223,8 +234,14 @@ mod tests {
     #[test]
     fn refuses_what_prometheus_refuses() {
         assert_eq!(parse(""), Err(DurationError::Empty));
-        for text in ["1", "1y1m1d", "-1w", "1.5d", "d", "1d1d", "5 m", "1h ", "1µs", "5M", "00", "1m1"] {
+        for text in ["1", "1y1m1d", "-1w", "d", "1d1d", "00", "1m1", "m5"] {
             assert_eq!(parse(text), Err(DurationError::Invalid(text.into())), "{text}");
+        }
+        for (text, unit) in
+            [("1.5d", "."), ("5 m", " m"), ("1h ", "h "), ("1µs", "µs"), ("5M", "M"), ("5y1hs", "hs")]
+        {
+            let error = DurationError::UnknownUnit { unit: unit.into(), text: text.into() };
+            assert_eq!(parse(text), Err(error), "{text}");
         }
         for text in ["294y", "200y10400w", "107675d", "99999999999999999999s", "2584200h"] {
             assert_eq!(parse(text), Err(DurationError::OutOfRange(text.into())), "{text}");

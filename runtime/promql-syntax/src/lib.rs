@@ -1,1 +1,34 @@
-//! PromQL syntax.
+//! PromQL, the language: text → tokens → tree with positions → type check → canonical text. Nothing is evaluated here.
+//!
+//! ```
+//! let (expr, errors) = promql_syntax::parse("sum by (job) (rate(http_requests_total[5m]))");
+//! assert!(errors.is_empty());
+//! assert_eq!(expr.unwrap().to_string(), "sum by (job) (rate(http_requests_total[5m]))");
+//! ```
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod ast;
+mod check;
+mod error;
+mod feature;
+mod function;
+mod lexer;
+mod operator;
+mod parser;
+mod printer;
+mod span;
+mod token;
+mod visit;
+
+pub use ast::{
+    Aggregate, AtModifier, Binary, Call, Cardinality, DurationExpr, DurationOp, DurationValue, Expr,
+    MatrixSelector, NumberLiteral, Paren, RangeExtension, StringLiteral, Subquery, Unary, UnaryOp, ValueType,
+    VectorMatching, VectorSelector,
+};
+pub use error::ParseError;
+pub use feature::{Feature, FeatureUse, features};
+pub use function::{FUNCTIONS, Function, Variadic};
+pub use operator::{AggregateOp, BinaryOp};
+pub use parser::parse;
+pub use span::{LineColumn, Span};
+pub use visit::{Descend, SelectorUse, selectors, visit};

@@ -1,0 +1,219 @@
+//! Decoded topology to model.
+
+use super::{Cluster, Model, Profile, PrometheusGroup, Versions, components, graph};
+use crate::diagnostic::Diagnostic;
+use crate::facts::{Image, Program, Version, default_version, supported_range};
+use crate::topology::Decoded;
+use crate::topology::decode::Written;
+use crate::topology::nodes::whole::{Runtime, SecretBackend, Topology};
+use crate::topology::values::VersionText;
+
+/// Resolves everything that was decoded.
+pub fn build(decoded: Decoded, diagnostics: &mut Vec<Diagnostic>) -> Model {
+    let mut clusters = Vec::new();
+    let (name, clustered, profiles) = (decoded.name, decoded.clustered, decoded.profiles);
+    for topology in decoded.parts {
+        clusters.push(cluster(topology, &name, clustered, &profiles, diagnostics));
+    }
+    Model { name, clusters }
+}
+
+fn cluster(
+    topology: Topology,
+    whole: &str,
+    clustered: bool,
+    profiles: &[crate::topology::tree::Node],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Cluster {
+    let profile = Profile::find(topology.profile.as_ref(), profiles, diagnostics);
+    let bare = profile.is_bare();
+    let name = topology.name.value.clone();
+    name_is_legal(&topology.name, "the name", diagnostics);
+    if let Some(namespace) = &topology.namespace {
+        name_is_legal(namespace, "the namespace", diagnostics);
+    }
+    let target = topology.target.as_ref();
+    let versions = Versions {
+        kubernetes: version(
+            target.and_then(|t| t.kubernetes.as_ref()),
+            profile.text("kubernetes.version").value.as_str(),
+            None,
+            diagnostics,
+        ),
+        prometheus: version(
+            target.and_then(|t| t.prometheus.as_ref()),
+            default_version(Image::Prometheus),
+            Some(Program::Prometheus),
+            diagnostics,
+        ),
+        thanos: version(
+            target.and_then(|t| t.thanos.as_ref()),
+            default_version(Image::Thanos),
+            Some(Program::Thanos(crate::facts::Component::Query)),
+            diagnostics,
+        ),
+        alertmanager: version(
+            target.and_then(|t| t.alertmanager.as_ref()),
+            default_version(Image::Alertmanager),
+            None,
+            diagnostics,
+        ),
+        kube_state_metrics: version(
+            target.and_then(|t| t.kube_state_metrics.as_ref()),
+            default_version(Image::KubeStateMetrics),
+            None,
+            diagnostics,
+        ),
+        node_exporter: version(
+            target.and_then(|t| t.node_exporter.as_ref()),
+            default_version(Image::NodeExporter),
+            None,
+            diagnostics,
+        ),
+        grafana: version(
+            target.and_then(|t| t.grafana.as_ref()),
+            default_version(Image::Grafana),
+            None,
+            diagnostics,
+        ),
+    };
+    let prefix = if profile.flag("names.prefix") { whole.to_string() } else { String::new() };
+    let namespace = topology
+        .namespace
+        .as_ref()
+        .map_or_else(|| "monitoring".to_string(), |namespace| namespace.value.clone());
+    let log = profile.text("log.level");
+    let log = match &topology.log {
+        Some(level) => super::profile::line(level).map(|level| level.word().to_string()),
+        None => log,
+    };
+    let mut cluster = Cluster {
+        folder: if clustered { format!("{name}/") } else { String::new() },
+        name,
+        prefix,
+        namespaces: Vec::new(),
+        namespace,
+        bare,
+        versions,
+        runtime: target.and_then(|target| target.image.as_ref()).map_or_else(
+            || if *profile.text("image.runtime") == "pronoia" { Runtime::Pronoia } else { Runtime::Thanos },
+            |image| image.value,
+        ),
+        secrets: topology
+            .secrets
+            .as_ref()
+            .and_then(|secrets| secrets.backend.as_ref())
+            .map_or(SecretBackend::Existing, |b| b.value),
+        log,
+        prometheus: Vec::new(),
+        components: Vec::new(),
+        edges: Vec::new(),
+        profile,
+        topology,
+    };
+    let sidecar = cluster.topology.bucket.is_some() || cluster.topology.query.is_some();
+    let base = cluster.object_name("prometheus");
+    let mode = cluster.topology.mode.as_ref().map(|mode| mode.value);
+    cluster.prometheus = cluster
+        .topology
+        .prometheus
+        .iter()
+        .map(|node| {
+            let base =
+                node.name.as_ref().map_or_else(|| base.clone(), |name| format!("{base}-{}", name.value));
+            PrometheusGroup::build(
+                node,
+                &cluster.name,
+                base,
+                &cluster.profile,
+                &cluster.versions,
+                sidecar,
+                mode,
+                diagnostics,
+            )
+        })
+        .collect();
+    cluster.components = components::list(&cluster, diagnostics);
+    for component in &cluster.components {
+        if !is_dns_label(&component.name) || component.name.len() > 52 {
+            diagnostics.push(
+                Diagnostic::error("K8S004", component.span, format!("`{}` cannot be the name of a workload", component.name))
+                    .help("lower-case letters, digits and hyphens, at most 52 characters in all: shorten the topology's name"),
+            );
+        }
+    }
+    cluster.namespaces = namespaces(&cluster);
+    cluster.edges = graph::edges(&cluster);
+    cluster
+}
+
+fn namespaces(cluster: &Cluster) -> Vec<String> {
+    let mut all: Vec<String> =
+        cluster.components.iter().map(|component| component.namespace.clone()).collect();
+    all.push(cluster.namespace.clone());
+    all.retain(|namespace| namespace != "default" && !namespace.starts_with("kube-"));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn version(
+    written: Option<&Written<VersionText>>,
+    default: &str,
+    program: Option<Program>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Version {
+    let fallback = default.parse().unwrap_or(Version { major: 0, minor: 0, patch: 0 });
+    let Some(written) = written else { return fallback };
+    let Ok(version) = written.value.0.parse::<Version>() else {
+        diagnostics.push(
+            Diagnostic::error(
+                "KDL006",
+                written.span,
+                format!("`{}` is no released version", written.value.0),
+            )
+            .help("write three numbers, such as \"3.14.0\""),
+        );
+        return fallback;
+    };
+    if let Some(program) = program {
+        let range = supported_range(&program);
+        if !range.contains(version) {
+            let name = program.to_string();
+            let name = name.split(' ').next().unwrap_or_default();
+            diagnostics.push(
+                Diagnostic::error(
+                    "VER001",
+                    written.span,
+                    format!("{name} {version} is outside of what this compiler knows"),
+                )
+                .help(format!("known: {} to {}", range.min, range.max)),
+            );
+        }
+    }
+    version
+}
+
+fn name_is_legal(name: &Written<String>, what: &str, diagnostics: &mut Vec<Diagnostic>) {
+    if is_dns_label(&name.value) {
+        return;
+    }
+    let cleaned: String =
+        name.value.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let cleaned = cleaned.trim_matches('-').chars().take(40).collect::<String>();
+    let help = match cleaned.is_empty() {
+        true => "lower-case letters, digits and hyphens, at most 63".to_string(),
+        false => format!("lower-case letters, digits and hyphens, at most 63: \"{cleaned}\""),
+    };
+    diagnostics
+        .push(Diagnostic::error("K8S004", name.span, format!("{what} is no Kubernetes name")).help(help));
+}
+
+/// Whether Kubernetes accepts it as a name (RFC 1123 label).
+pub fn is_dns_label(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&name.len())
+        && name.chars().all(legal)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}

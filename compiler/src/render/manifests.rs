@@ -1,0 +1,6 @@
+//! The user's own manifests.
+
+use super::output::Output;
+
+/// Adds them.
+pub fn render(_out: &mut Output) {}

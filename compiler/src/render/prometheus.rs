@@ -1,0 +1,6 @@
+//! Prometheus: configuration, StatefulSets, permissions.
+
+use super::output::Output;
+
+/// Adds Prometheus.
+pub fn render(_out: &mut Output) {}

@@ -1,0 +1,6 @@
+//! Rule ConfigMaps.
+
+use super::output::Output;
+
+/// Adds rules.
+pub fn render(_out: &mut Output) {}

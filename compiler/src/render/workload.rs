@@ -1,0 +1,6 @@
+//! Other Deployments.
+
+use super::output::Output;
+
+/// Adds workloads.
+pub fn render(_out: &mut Output) {}

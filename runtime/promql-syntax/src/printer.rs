@@ -1,0 +1,256 @@
+//! Prints a query in Prometheus' canonical form: one line, parentheses as written, matchers sorted.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use prom_model::{METRIC_NAME, MatchOp, NameScheme, PromDuration, quote};
+
+use crate::{
+    Aggregate, AtModifier, Binary, Cardinality, DurationExpr, DurationOp, DurationValue, Expr,
+    MatrixSelector, NumberLiteral, RangeExtension, StringLiteral, Subquery, UnaryOp, VectorMatching,
+    VectorSelector,
+};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Number(literal) => write!(f, "{literal}"),
+            Expr::String(literal) => write!(f, "{literal}"),
+            Expr::Vector(selector) => write!(f, "{selector}"),
+            Expr::Matrix(matrix) => write!(f, "{matrix}"),
+            Expr::Subquery(subquery) => write!(f, "{subquery}"),
+            Expr::Call(call) => {
+                write!(f, "{}(", call.function.name)?;
+                list(f, &call.args)?;
+                f.write_char(')')
+            }
+            Expr::Aggregate(aggregate) => write!(f, "{aggregate}"),
+            Expr::Binary(binary) => write!(f, "{binary}"),
+            Expr::Unary(unary) => {
+                let sign = if unary.op == UnaryOp::Minus { '-' } else { '+' };
+                write!(f, "{sign}{}", unary.expr)
+            }
+            Expr::Paren(paren) => write!(f, "({})", paren.expr),
+        }
+    }
+}
+
+fn list<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(", ")?;
+        }
+        write!(f, "{item}")?;
+    }
+    Ok(())
+}
+
+/// Prints a number as Go does without exponent.
+pub(crate) fn number(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
+    }
+    value.to_string()
+}
+
+/// Prints seconds as a duration.
+fn seconds(value: f64) -> PromDuration {
+    PromDuration::from_millis((value * 1000.0).round() as i64)
+}
+
+impl Display for NumberLiteral {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.is_duration { write!(f, "{}", seconds(self.value)) } else { f.write_str(&number(self.value)) }
+    }
+}
+
+impl Display for StringLiteral {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(bytes) = &self.bytes else { return f.write_str(&quote(&self.value)) };
+        f.write_char('"')?;
+        for chunk in bytes.utf8_chunks() {
+            let quoted = quote(chunk.valid());
+            f.write_str(quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"')).unwrap_or(""))?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.as_str())?;
+        if self.without || !self.grouping.is_empty() {
+            labels(f, if self.without { "without" } else { "by" }, &self.grouping)?;
+            f.write_char(' ')?;
+        }
+        f.write_char('(')?;
+        if let Some(param) = &self.param {
+            write!(f, "{param}, ")?;
+        }
+        write!(f, "{})", self.expr)
+    }
+}
+
+/// Writes ` by (a, b)`.
+fn labels(f: &mut Formatter<'_>, word: &str, names: &[String]) -> fmt::Result {
+    write!(f, " {word} (")?;
+    for (index, name) in names.iter().enumerate() {
+        if index > 0 {
+            f.write_str(", ")?;
+        }
+        if NameScheme::Legacy.is_valid_label_name(name) {
+            f.write_str(name)?;
+        } else {
+            f.write_str(&quote(name))?;
+        }
+    }
+    f.write_char(')')
+}
+
+impl Display for Binary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.lhs, self.op)?;
+        if self.return_bool {
+            f.write_str(" bool")?;
+        }
+        if let Some(matching) = &self.matching {
+            write!(f, "{matching}")?;
+        }
+        write!(f, " {}", self.rhs)
+    }
+}
+
+impl Display for VectorMatching {
+    /// Prints everything between operator and right operand, with a blank before each part.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let group = match self.cardinality {
+            Cardinality::ManyToOne => Some("group_left"),
+            Cardinality::OneToMany => Some("group_right"),
+            _ => None,
+        };
+        if self.on || !self.labels.is_empty() || group.is_some() {
+            labels(f, if self.on { "on" } else { "ignoring" }, &self.labels)?;
+        }
+        if let Some(group) = group {
+            labels(f, group, &self.include)?;
+        }
+        match (self.fill_left, self.fill_right) {
+            (Some(left), Some(right)) if left == right => write!(f, " fill ({})", number(left)),
+            (left, right) => {
+                for (side, value) in [("left", left), ("right", right)] {
+                    if let Some(value) = value {
+                        write!(f, " fill_{side} ({})", number(value))?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Display for VectorSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.series(f)?;
+        at(f, self.at)?;
+        self.extension(f)?;
+        offset(f, self.offset.as_ref())
+    }
+}
+
+impl VectorSelector {
+    /// Prints name and matchers.
+    fn series(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            f.write_str(name)?;
+        }
+        let is_name = |m: &prom_model::Matcher| {
+            m.op() == MatchOp::Equal && m.name() == METRIC_NAME && Some(m.value()) == self.name.as_deref()
+        };
+        let mut shown: Vec<String> =
+            self.matchers.iter().filter(|m| !is_name(m)).map(ToString::to_string).collect();
+        shown.sort_unstable();
+        if shown.is_empty() && self.name.is_some() {
+            return Ok(());
+        }
+        write!(f, "{{{}}}", shown.join(","))
+    }
+
+    fn extension(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.extension {
+            Some(RangeExtension::Anchored) => f.write_str(" anchored"),
+            Some(RangeExtension::Smoothed) => f.write_str(" smoothed"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for MatrixSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.selector.series(f)?;
+        write!(f, "[{}]", self.range)?;
+        self.selector.extension(f)?;
+        at(f, self.selector.at)?;
+        offset(f, self.selector.offset.as_ref())
+    }
+}
+
+impl Display for Subquery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}:", self.expr, self.range)?;
+        if let Some(step) = &self.step {
+            write!(f, "{step}")?;
+        }
+        f.write_char(']')?;
+        at(f, self.at)?;
+        offset(f, self.offset.as_ref())
+    }
+}
+
+fn at(f: &mut Formatter<'_>, at: Option<AtModifier>) -> fmt::Result {
+    match at {
+        None => Ok(()),
+        Some(AtModifier::Start) => f.write_str(" @ start()"),
+        Some(AtModifier::End) => f.write_str(" @ end()"),
+        Some(AtModifier::Time(time)) => {
+            let millis = time.as_millis();
+            let sign = if millis < 0 { "-" } else { "" };
+            let millis = millis.unsigned_abs();
+            write!(f, " @ {sign}{}.{:03}", millis / 1000, millis % 1000)
+        }
+    }
+}
+
+fn offset(f: &mut Formatter<'_>, offset: Option<&DurationValue>) -> fmt::Result {
+    match offset {
+        Some(offset) if *offset != DurationValue::Fixed(PromDuration::ZERO) => write!(f, " offset {offset}"),
+        _ => Ok(()),
+    }
+}
+
+impl Display for DurationValue {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            DurationValue::Fixed(duration) => write!(f, "{duration}"),
+            DurationValue::Expr(expr) => write!(f, "{expr}"),
+        }
+    }
+}
+
+impl Display for DurationExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            DurationExpr::Number { value, is_duration: true, .. } => write!(f, "{}", seconds(*value)),
+            DurationExpr::Number { value, .. } => f.write_str(&number(*value)),
+            DurationExpr::Step(_) => f.write_str("step()"),
+            DurationExpr::Range(_) => f.write_str("range()"),
+            DurationExpr::Negate(expr, _) => write!(f, "-{expr}"),
+            DurationExpr::Paren(expr, _) => write!(f, "({expr})"),
+            DurationExpr::Binary { op, lhs, rhs, .. } => match op {
+                DurationOp::Min | DurationOp::Max => write!(f, "{}({lhs}, {rhs})", op.as_str()),
+                _ => write!(f, "{lhs} {} {rhs}", op.as_str()),
+            },
+        }
+    }
+}
