@@ -299,7 +299,7 @@ impl Converter<'_> {
         };
         // A word that had to be repaired keeps the meaning that its author gave it.
         let range = span.start as usize..span.end as usize;
-        let scalar = match self.repaired.iter().any(|word| *word == range) {
+        let scalar = match self.repaired.contains(&range) {
             true => Scalar::Str(self.text.get(range).unwrap_or_default().to_string()),
             false => scalar,
         };

@@ -1,5 +1,6 @@
 //! Rendering: YAML, templates, Kubernetes objects.
 
 mod hostile;
+mod kube;
 mod template;
 mod yaml;

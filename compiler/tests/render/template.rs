@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compiler::render::kube::canonical;
 use compiler::render::template::{Engine, Hole, Rendered, TemplateError, lint, templates::SHIPPED};
 use compiler::render::yaml;
 use proptest::prelude::*;
@@ -65,6 +66,7 @@ fn a_shipped_template_renders() {
     let spec = json!({ "type": "ClusterIP", "selector": {}, "ports": ports });
     let expected = json!({ "apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec });
     assert_eq!(service, Ok(vec![expected.clone()]));
+    assert_eq!(canonical(expected.clone()), Ok(expected));
 
     context["headless"] = json!(true);
     context["publish_not_ready"] = json!(true);

@@ -47,7 +47,7 @@ impl<'i> Lexer<'i> {
             Err(message) => {
                 self.done = true;
                 // An open parenthesis is best shown where it was opened.
-                let unclosed = if self.at >= self.input.len() { self.unclosed() } else { None };
+                let unclosed = if message.starts_with("unclosed") { self.unclosed() } else { None };
                 let end = self.at.max(start);
                 let span = unclosed.map_or(Span::new(start, end), |at| Span::new(at, at + 1));
                 self.at = self.input.len();

@@ -1,10 +1,10 @@
 //! Puts the values of holes into a parsed tree, and remembers where each one went.
 
-use std::fmt::Write;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::super::pointer;
 use super::{Hole, Rendered, TemplateError};
 
 /// Encloses the number of a hole; templates that contain these characters are refused, and values never meet them.
@@ -94,7 +94,7 @@ impl<F: Fn(usize) -> Origin> Splicer<F> {
                 let mut kept = Vec::with_capacity(items.len());
                 for item in items {
                     let outer = self.pointer.len();
-                    let _ = write!(self.pointer, "/{}", kept.len());
+                    pointer::push_index(&mut self.pointer, kept.len());
                     match self.value(item)? {
                         Spliced::Value(item) => kept.push(item),
                         Spliced::Null => kept.push(Value::Null),
@@ -112,7 +112,7 @@ impl<F: Fn(usize) -> Origin> Splicer<F> {
                             .error("is a mapping key; write the whole mapping as one hole"));
                     }
                     let outer = self.pointer.len();
-                    push_token(&mut self.pointer, &key);
+                    pointer::push_key(&mut self.pointer, &key);
                     if let Spliced::Value(entry) = self.value(entry)? {
                         kept.insert(key, entry);
                     }
@@ -150,18 +150,6 @@ fn hole_in(text: &str) -> Option<(usize, bool)> {
     let (before, rest) = text.split_once(OPEN)?;
     let (number, after) = rest.split_once(CLOSE)?;
     Some((number.parse().ok()?, before.is_empty() && after.is_empty()))
-}
-
-/// Appends one reference token of a JSON pointer.
-fn push_token(pointer: &mut String, key: &str) {
-    pointer.push('/');
-    for c in key.chars() {
-        match c {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            c => pointer.push(c),
-        }
-    }
 }
 
 fn without_null_entries(value: Value) -> Value {
