@@ -14,7 +14,7 @@ use crate::token::{Keyword, Token, TokenKind};
 use crate::{Binary, BinaryOp, Cardinality, Expr, ParseError, Span, Unary, UnaryOp, VectorMatching};
 
 /// Deepest nesting of parentheses, calls and signs; the parser is recursive.
-const NESTING_MAX: usize = 200;
+const NESTING_MAX: usize = 128;
 /// Deepest tree. Chains such as `a or b or c` are as deep as they are long.
 const TREE_DEPTH_MAX: usize = 1000;
 /// After so many errors the rest is not worth reading.
@@ -165,15 +165,13 @@ impl<'i> Parser<'i> {
         Stop
     }
 
-    /// Goes one level down, unless that is too deep.
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    /// Goes one level down, unless that is too deep. Whoever calls it takes one off `nesting` afterwards.
+    fn enter(&mut self) -> Parsed<()> {
         if self.nesting >= NESTING_MAX {
             return Err(self.too_deep(self.token.span));
         }
         self.nesting += 1;
-        let result = read(self);
-        self.nesting -= 1;
-        result
+        Ok(())
     }
 
     fn too_deep(&mut self, span: Span) -> Stop {
@@ -192,7 +190,14 @@ impl<'i> Parser<'i> {
 
     /// Reads an expression whose operators bind at least as tightly as `precedence`.
     fn expression(&mut self, precedence: u8) -> Parsed<Node> {
-        let mut lhs = self.nested(Self::signed)?;
+        self.enter()?;
+        let result = self.operators(precedence);
+        self.nesting -= 1;
+        result
+    }
+
+    fn operators(&mut self, precedence: u8) -> Parsed<Node> {
+        let mut lhs = self.signed()?;
         while let TokenKind::Op(op) = self.token.kind {
             if op.precedence() < precedence {
                 break;

@@ -15,7 +15,7 @@ impl Parser<'_> {
             return if grouping.is_some() {
                 Err(self.unexpected("aggregation", ""))
             } else {
-                self.named_selector(name)
+                self.vector_selector(Some(name))
             };
         }
         let outer = std::mem::replace(&mut self.in_aggregation, true);

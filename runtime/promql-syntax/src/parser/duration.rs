@@ -15,7 +15,14 @@ impl Parser<'_> {
         context: &str,
         expected: &str,
     ) -> Parsed<DurationExpr> {
-        let mut lhs = self.nested(|parser| parser.signed_duration(context, expected))?;
+        self.enter()?;
+        let result = self.duration_operators(precedence, context, expected);
+        self.nesting -= 1;
+        result
+    }
+
+    fn duration_operators(&mut self, precedence: u8, context: &str, expected: &str) -> Parsed<DurationExpr> {
+        let mut lhs = self.signed_duration(context, expected)?;
         let mut chain = 0;
         while let TokenKind::Op(op) = self.token.kind {
             let Some(operation) = operation(op).filter(|_| op.precedence() >= precedence) else { break };
@@ -55,7 +62,7 @@ impl Parser<'_> {
             TokenKind::Number | TokenKind::Duration => {
                 let is_duration = self.at(&TokenKind::Duration);
                 let value = self.number();
-                if !(value.abs() <= PromDuration::MAX.as_secs_f64()) {
+                if value.is_nan() || value.abs() > PromDuration::MAX.as_secs_f64() {
                     self.error(span, "duration out of range");
                 }
                 Ok(DurationExpr::Number { value, is_duration, span })

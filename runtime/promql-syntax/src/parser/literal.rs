@@ -1,11 +1,14 @@
 //! Numbers and durations as numbers.
 
-use prom_model::PromDuration;
+use prom_model::{DurationError, PromDuration};
 
 use super::{Parsed, Parser};
 use crate::BinaryOp;
 use crate::lexer::number_value;
 use crate::token::TokenKind;
+
+/// Takes the place of a number that could not be read; fits everywhere, so that no further error follows from it.
+const STAND_IN: f64 = 1.0;
 
 impl Parser<'_> {
     /// Consumes a number or a duration; a duration counts in seconds. Says so where it is out of range.
@@ -16,8 +19,13 @@ impl Parser<'_> {
             return match text.parse::<PromDuration>() {
                 Ok(duration) => duration.as_secs_f64(),
                 Err(error) => {
-                    self.error(token.span, error.to_string());
-                    0.0
+                    let message = match error {
+                        // The place says which duration it is.
+                        DurationError::OutOfRange(_) => "duration out of range".to_owned(),
+                        error => error.to_string(),
+                    };
+                    self.error(token.span, message);
+                    STAND_IN
                 }
             };
         }
@@ -26,7 +34,7 @@ impl Parser<'_> {
                 token.span,
                 format!("error parsing number: {} is out of range", prom_model::quote(text)),
             );
-            0.0
+            STAND_IN
         })
     }
 

@@ -6,53 +6,60 @@ use crate::{Expr, NumberLiteral, Paren, Span, StringLiteral};
 
 impl Parser<'_> {
     /// Reads a literal, a selector, a call, an aggregation or an expression in parentheses.
+    ///
+    /// Each form has its own function, which keeps this frame small: it is on the stack once for every level.
     pub(super) fn operand(&mut self) -> Parsed<Node> {
-        let span = self.token.span;
         match &self.token.kind {
-            TokenKind::Number | TokenKind::Duration => {
-                let is_duration = self.at(&TokenKind::Duration);
-                let value = self.number();
-                Ok(Node::leaf(Expr::Number(NumberLiteral { value, is_duration, span })))
-            }
-            TokenKind::String(value) => {
-                let value = value.clone();
-                self.bump();
-                Ok(Node::leaf(Expr::String(StringLiteral { value, bytes: None, span })))
-            }
-            TokenKind::Bytes(bytes) => {
-                let value = String::from_utf8_lossy(bytes).into_owned();
-                let bytes = Some(bytes.clone());
-                self.bump();
-                Ok(Node::leaf(Expr::String(StringLiteral { value, bytes, span })))
-            }
-            TokenKind::LeftParen => {
-                self.bump();
-                let inner = self.expression(1)?;
-                self.expect(&TokenKind::RightParen, "", "")?;
-                let paren = Paren { expr: Box::new(inner.expr), span: self.span_from(span.start) };
-                self.node(Expr::Paren(paren), inner.depth)
-            }
-            TokenKind::LeftBrace => self.selector(None).map(|s| Node::leaf(Expr::Vector(s))),
+            TokenKind::Number | TokenKind::Duration => Ok(self.number_operand()),
+            TokenKind::String(_) | TokenKind::Bytes(_) => Ok(self.string_operand()),
+            TokenKind::LeftParen => self.paren(),
+            TokenKind::LeftBrace => self.vector_selector(None),
             TokenKind::Aggregate(op) => {
                 let op = *op;
-                self.bump();
+                let span = self.bump().span;
                 self.aggregate(op, span)
             }
             kind if kind.is_metric_name() => {
                 let callable = *kind == TokenKind::Identifier || kind.is_function_keyword();
-                self.bump();
+                let span = self.bump().span;
                 if callable && self.at(&TokenKind::LeftParen) {
-                    return self.call(span);
+                    self.call(span)
+                } else {
+                    self.vector_selector(Some(span))
                 }
-                self.named_selector(span)
             }
             _ => Err(self.unexpected("", "")),
         }
     }
 
-    /// Reads the rest of a selector whose name was consumed.
-    pub(super) fn named_selector(&mut self, name: Span) -> Parsed<Node> {
-        self.selector(Some(name)).map(|selector| Node::leaf(Expr::Vector(selector)))
+    fn number_operand(&mut self) -> Node {
+        let span = self.token.span;
+        let is_duration = self.at(&TokenKind::Duration);
+        let value = self.number();
+        Node::leaf(Expr::Number(NumberLiteral { value, is_duration, span }))
+    }
+
+    fn string_operand(&mut self) -> Node {
+        let token = self.bump();
+        let (value, bytes) = match token.kind {
+            TokenKind::String(value) => (value, None),
+            TokenKind::Bytes(bytes) => (String::from_utf8_lossy(&bytes).into_owned(), Some(bytes)),
+            _ => (String::new(), None),
+        };
+        Node::leaf(Expr::String(StringLiteral { value, bytes, span: token.span }))
+    }
+
+    fn paren(&mut self) -> Parsed<Node> {
+        let start = self.bump().span.start;
+        let inner = self.expression(1)?;
+        self.expect(&TokenKind::RightParen, "", "")?;
+        let paren = Paren { expr: Box::new(inner.expr), span: self.span_from(start) };
+        self.node(Expr::Paren(paren), inner.depth)
+    }
+
+    /// Reads a selector; its name, if it has one, was consumed.
+    pub(super) fn vector_selector(&mut self, name: Option<Span>) -> Parsed<Node> {
+        self.selector(name).map(|selector| Node::leaf(Expr::Vector(selector)))
     }
 
     /// Reads an operand and the ranges, offsets and times behind it.

@@ -58,7 +58,10 @@ fn strings() {
     prints("`two\nlines`", r#""two\nlines""#);
     prints(r#""\a\b\f\n\r\t\v\\\"\101\x41\u00e9\U0001f600""#, "\"\\a\\b\\f\\n\\r\\t\\v\\\\\\\"AAé😀\"");
     // Bytes that are no text are kept, for the function that refuses them.
-    prints(r#"label_replace(a, "\xff", "", "b", "\303\251\xc5")"#, r#"label_replace(a, "\xff", "", "b", "é\xc5")"#);
+    prints(
+        r#"label_replace(a, "\xff", "", "b", "\303\251\xc5")"#,
+        r#"label_replace(a, "\xff", "", "b", "é\xc5")"#,
+    );
 }
 
 #[test]
@@ -72,11 +75,13 @@ fn selectors() {
     prints(r#"{__name__="up"}"#, r#"{__name__="up"}"#);
     prints("# comment\nup # more\n{ # inside\n job = 'a' }", r#"up{job="a"}"#);
     // Keywords are names where no operator can stand, and inside braces.
-    for name in ["sum", "by", "without", "offset", "and", "or", "unless", "start", "end", "step", "fill", "max_of"] {
+    for name in
+        ["sum", "by", "without", "offset", "and", "or", "unless", "start", "end", "step", "fill", "max_of"]
+    {
         same(name);
         same(&format!("{name}{{{name}=\"x\"}} + {name}"));
     }
-    same(r#"up{on="1",bool="2",inf="3"}"#);
+    same(r#"up{bool="1",inf="2",on="3"}"#);
     prints("SUM", "SUM");
     prints("fill + fill_left", "fill + fill_left");
 }
@@ -150,7 +155,10 @@ fn operators() {
 #[test]
 fn fill_modifiers() {
     same("a + fill (0) b");
-    prints("a + on(x) group_left fill_left(-1) fill_right(2.5) b", "a + on (x) group_left () fill_left (-1) fill_right (2.5) b");
+    prints(
+        "a + on(x) group_left fill_left(-1) fill_right(2.5) b",
+        "a + on (x) group_left () fill_left (-1) fill_right (2.5) b",
+    );
     prints("a + fill_right(1) fill_left(1) b", "a + fill (1) b");
     same("a + fill_right (NaN) b");
 }

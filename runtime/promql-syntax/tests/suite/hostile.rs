@@ -10,13 +10,13 @@ fn message(query: &str) -> String {
 #[test]
 fn deep_nesting_is_refused() {
     let too_deep = "expression nests too deeply";
-    for opening in ["(", "-", "sum(", "rate(", "a[(", "a offset (", "a[min_of(", "-(", "a + (", "2^"] {
-        let query = opening.repeat(1_000_000 / opening.len());
-        let message = message(&query);
-        assert!(message == too_deep || opening.starts_with("a["), "{opening}: {message}");
+    for opening in ["(", "-", "sum(", "rate(", "-(", "a + (", "2^"] {
+        assert_eq!(message(&opening.repeat(1_000_000)), too_deep, "{opening}");
     }
-    assert_eq!(message(&format!("a[{}", "(".repeat(1_000_000))), too_deep);
-    assert_eq!(message(&format!("a[{}", "-".repeat(1_000_000))), too_deep);
+    for opening in ["(", "-", "min_of(", "1 + (", "2^"] {
+        assert_eq!(message(&format!("a[{}", opening.repeat(1_000_000))), too_deep, "{opening}");
+        assert_eq!(message(&format!("a offset ({}", opening.repeat(1_000_000))), too_deep, "{opening}");
+    }
     assert_eq!(message(&format!("a{}", "[5m:]".repeat(100_000))), too_deep);
     assert_eq!(message(&vec!["a"; 100_000].join(" or ")), too_deep);
     assert_eq!(message(&format!("a[{}]", vec!["1"; 100_000].join("+"))), too_deep);
@@ -25,8 +25,8 @@ fn deep_nesting_is_refused() {
 #[test]
 fn what_is_allowed_fits_a_small_stack() {
     let allowed = [
-        format!("{}a{}", "(".repeat(190), ")".repeat(190)),
-        format!("{}a{}", "sum(".repeat(190), ")".repeat(190)),
+        format!("{}a{}", "(".repeat(120), ")".repeat(120)),
+        format!("{}a{}", "sum(".repeat(120), ")".repeat(120)),
         vec!["a"; 900].join(" or "),
         format!("rate(a[{}])", vec!["1"; 900].join(" + ")),
     ];
@@ -40,7 +40,7 @@ fn what_is_allowed_fits_a_small_stack() {
             features(&expr);
         }
     };
-    std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap().join().unwrap();
+    std::thread::Builder::new().stack_size(2 << 20).spawn(check).unwrap().join().unwrap();
 }
 
 #[test]
@@ -51,10 +51,67 @@ fn the_number_of_errors_is_bounded() {
 
 /// Pieces of the language, to be put together at random.
 const PIECES: &[&str] = &[
-    "a", "b:c", "1", "5m", "0x1f", "'s'", "`r`", "(", ")", "{", "}", "[", "]", ",", ":", "@", "=", "=~", "!~", "!=",
-    "+", "-", "*", "/", "%", "^", "==", "<", "</", ">/", "and", "or", "unless", "atan2", "bool", "on", "ignoring",
-    "group_left", "fill", "fill_left", "by", "without", "offset", "anchored", "smoothed", "start", "end", "step",
-    "range", "max_of", "sum", "topk", "count_values", "rate", "time", "info", "label_replace", "inf", "#", "\n", "é",
+    "a",
+    "b:c",
+    "1",
+    "5m",
+    "0x1f",
+    "'s'",
+    "`r`",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "@",
+    "=",
+    "=~",
+    "!~",
+    "!=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "^",
+    "==",
+    "<",
+    "</",
+    ">/",
+    "and",
+    "or",
+    "unless",
+    "atan2",
+    "bool",
+    "on",
+    "ignoring",
+    "group_left",
+    "fill",
+    "fill_left",
+    "by",
+    "without",
+    "offset",
+    "anchored",
+    "smoothed",
+    "start",
+    "end",
+    "step",
+    "range",
+    "max_of",
+    "sum",
+    "topk",
+    "count_values",
+    "rate",
+    "time",
+    "info",
+    "label_replace",
+    "inf",
+    "#",
+    "\n",
+    "é",
 ];
 
 proptest! {

@@ -30,11 +30,9 @@ fn incomplete_and_misplaced() {
         ("a]", "]", "unexpected right bracket ']'"),
         ("a & b", "&", "unexpected character: '&'"),
         ("é", "é", "unexpected character: 'é'"),
-        ("sum", "", ""),
+        ("a offset nan", "nan", "duration out of range"),
     ] {
-        if !message.is_empty() {
-            refused(query, at, &[message]);
-        }
+        refused(query, at, &[message]);
     }
     assert_eq!(parse("a\n  + ]").1[0].located("a\n  + ]"), "2:5: parse error: unexpected right bracket ']'");
 }
@@ -65,12 +63,20 @@ fn selectors() {
     refused("a{b=}", "}", &["unexpected \"}\" in label matching, expected string"]);
     refused("a{b=c}", "c", &["unexpected identifier \"c\" in label matching, expected string"]);
     refused("a{,}", ",", &["unexpected \",\" in label matching, expected identifier or \"}\""]);
-    refused("a{b='1' c='2'}", "c", &["unexpected identifier \"c\" in label matching, expected \",\" or \"}\""]);
+    refused(
+        "a{b='1' c='2'}",
+        "c",
+        &["unexpected identifier \"c\" in label matching, expected \",\" or \"}\""],
+    );
     refused("a{b='1'", "", &["unexpected end of input inside braces"]);
     refused("a{b>'1'}", ">", &["unexpected character inside braces: '>'"]);
     refused("a{b=~'('}", "b=~'('", &["error parsing regexp: missing closing ): `(`"]);
     refused("a{__name__='b'}", "a{__name__='b'}", &["metric name must not be set twice: \"a\" or \"b\""]);
-    refused(r#"a{b="\xff"}"#, r#""\xff""#, &["unexpected string \"\\\"\\\\xff\\\"\" in label matching, expected string"]);
+    refused(
+        r#"a{b="\xff"}"#,
+        r#""\xff""#,
+        &["unexpected string \"\\\"\\\\xff\\\"\" in label matching, expected string"],
+    );
 }
 
 #[test]
@@ -85,11 +91,7 @@ fn several_errors_in_one_pass() {
             "unexpected \")\"",
         ],
     );
-    refused(
-        "a{b=1x, c=~'['}",
-        "1",
-        &["unexpected character inside braces: '1'"],
-    );
+    refused("a{b=1x, c=~'['}", "1", &["unexpected character inside braces: '1'"]);
     refused(
         "a{b=c, d, e=~'['}",
         "c",
@@ -114,14 +116,20 @@ fn several_errors_in_one_pass() {
 #[test]
 fn ranges_and_modifiers() {
     let selector_only = |word: &str| {
-        format!("{word} modifier must be preceded by an instant vector selector or range vector selector or a subquery")
+        format!(
+            "{word} modifier must be preceded by an instant vector selector or range vector selector or a subquery"
+        )
     };
     refused("sum(a)[5m]", "[5m]", &["ranges only allowed for vector selectors"]);
     refused("a offset 1m[5m]", "[5m]", &["no offset modifiers allowed before range"]);
     refused("a @ 1[5m]", "[5m]", &["no @ modifiers allowed before range"]);
     refused("a[0]", "0", &["duration must be greater than 0"]);
     refused("a[-5m:1m]", "-5m", &["duration must be greater than 0"]);
-    refused("a[]", "]", &["unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()"]);
+    refused(
+        "a[]",
+        "]",
+        &["unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()"],
+    );
     refused("a[5m", "[", &["unclosed left bracket"]);
     refused("a[", "", &["unexpected end of input in duration expression"]);
     refused("a[b]", "b", &["unexpected character in duration expression: 'b'"]);
@@ -130,15 +138,23 @@ fn ranges_and_modifiers() {
     refused("a[5m:1m:1m]", ":", &["unexpected colon ':'"]);
     refused("a[5m/0]", "/", &["division by zero"]);
     refused("a[5m%0]", "%", &["modulo by zero"]);
-    refused("a[999y]", "999y", &["duration out of range: \"999y\""]);
+    refused("a[999y]", "999y", &["duration out of range"]);
     refused("a offset 1m offset 2m", "a offset 1m", &["offset may not be set multiple times"]);
     refused("a @ 1 @ 2", "a @ 1", &["@ <timestamp> may not be set multiple times"]);
-    refused("a offset b", "b", &["unexpected identifier \"b\" in offset, expected number, duration, step(), or range()"]);
+    refused(
+        "a offset b",
+        "b",
+        &["unexpected identifier \"b\" in offset, expected number, duration, step(), or range()"],
+    );
     refused("a @ b", "b", &["unexpected identifier \"b\" in @, expected timestamp"]);
     refused("a @ inf", "a", &["timestamp out of bounds for @ modifier: +Inf"]);
     refused("1 offset 5m", "1", &[&selector_only("offset")]);
     refused("(a) @ 5", "(a)", &[&selector_only("@")]);
-    refused("a anchored smoothed", "a anchored", &["anchored and smoothed modifiers cannot be used together"]);
+    refused(
+        "a anchored smoothed",
+        "a anchored",
+        &["anchored and smoothed modifiers cannot be used together"],
+    );
     refused("a[5m:1m] smoothed", "a[5m:1m]", &["smoothed modifier is not supported for subqueries"]);
     refused("1 anchored", "1", &["anchored modifier not implemented"]);
     refused("a[5m][1h:]", "a[5m][1h:]", &["subquery is only allowed on instant vector, got matrix instead"]);
@@ -154,7 +170,11 @@ fn aggregations() {
     refused("topk(a) by (b)", "topk(a) by (b)", &[&count(2, 1)]);
     refused("sum by a (b)", "a", &["unexpected identifier \"a\" in grouping opts, expected \"(\""]);
     refused("sum by (1) (b)", "1", &["unexpected number \"1\" in grouping opts, expected label"]);
-    refused("sum by (a b) (c)", "b", &["unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""]);
+    refused(
+        "sum by (a b) (c)",
+        "b",
+        &["unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""],
+    );
     refused("sum by ('') (c)", "''", &["invalid label name for grouping: \"\""]);
     refused("sum by (a) b", "b", &["unexpected identifier \"b\" in aggregation"]);
     refused("sum a by (b)", "a", &["unexpected identifier \"a\""]);
@@ -170,16 +190,28 @@ fn operators() {
     refused("a + bool b", "+ bool", &["bool modifier can only be used on comparison operators"]);
     refused("1 and a", "1 and a", &["set operator \"and\" not allowed in binary scalar expression"]);
     refused("a + on(x) 1", "a + on(x) 1", &["vector matching only allowed between instant vectors"]);
-    refused("a + fill(0) 1", "a + fill(0) 1", &["filling in missing series only allowed between instant vectors"]);
+    refused(
+        "a + fill(0) 1",
+        "a + fill(0) 1",
+        &["filling in missing series only allowed between instant vectors"],
+    );
     refused("a or fill(0) b", "a or fill(0) b", &["filling in missing series not allowed for set operators"]);
     refused(
         "a and on(x) group_left b",
         "a and on(x) group_left b",
         &["no grouping allowed for \"and\" operation", "set operations must always be many-to-many"],
     );
-    refused("a * on(x) group_left(x) b", "* on(x) group_left(x)", &["label \"x\" must not occur in ON and GROUP clause at once"]);
+    refused(
+        "a * on(x) group_left(x) b",
+        "* on(x) group_left(x)",
+        &["label \"x\" must not occur in ON and GROUP clause at once"],
+    );
     refused("a + b[5m]", "b[5m]", &["binary expression must contain only scalar and instant vector types"]);
-    refused("-'a'", "-'a'", &["unary expression only allowed on expressions of type scalar or instant vector, got \"string\""]);
+    refused(
+        "-'a'",
+        "-'a'",
+        &["unary expression only allowed on expressions of type scalar or instant vector, got \"string\""],
+    );
     refused("a + group_left b", "group_left", &["unexpected <group_left>"]);
 }
 
@@ -190,7 +222,11 @@ fn functions() {
     refused("floor(a,)", ",", &["trailing commas not allowed in function call args"]);
     refused("time(1)", "time(1)", &["expected 0 argument(s) in call to \"time\", got 1"]);
     refused("round()", "round()", &["expected at least 1 argument(s) in call to \"round\", got 0"]);
-    refused("round(a, 1, 2)", "round(a, 1, 2)", &["expected at most 2 argument(s) in call to \"round\", got 3"]);
+    refused(
+        "round(a, 1, 2)",
+        "round(a, 1, 2)",
+        &["expected at most 2 argument(s) in call to \"round\", got 3"],
+    );
     refused("info(a, b)", "b", &["expected label selectors only, got vector selector instead"]);
     refused("info(a, sum(b))", "sum(b)", &["expected label selectors only"]);
 }

@@ -89,7 +89,12 @@ fn selectors_are_listed_from_left_to_right() {
     assert_eq!(
         listed,
         [
-            (Some("a.b"), 2, Some(("5m * 2".into(), Some(PromDuration::from_mins(10)))), r#"{"a.b",x="1"}[5m * 2]"#),
+            (
+                Some("a.b"),
+                2,
+                Some(("5m * 2".into(), Some(PromDuration::from_mins(10)))),
+                r#"{"a.b",x="1"}[5m * 2]"#
+            ),
             (Some("c"), 1, Some(("step()".into(), None)), "c[step()]"),
             (None, 1, None, r#"{y=~"z"}"#),
         ]
