@@ -269,4 +269,9 @@ impl Cluster {
     pub fn cluster_wide_name(&self, name: &str) -> String {
         if self.bare { name.to_string() } else { format!("{}-{}", self.namespace, self.object_name(name)) }
     }
+
+    /// The same for a name that carries the prefix already.
+    pub fn cluster_wide_name_of(&self, name: &str) -> String {
+        if self.bare { name.to_string() } else { format!("{}-{name}", self.namespace) }
+    }
 }

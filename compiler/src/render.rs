@@ -17,6 +17,8 @@ pub mod manifests;
 pub mod patch;
 mod pointer;
 pub mod prometheus;
+pub mod prometheus_files;
+pub mod prometheus_rbac;
 pub mod query;
 pub mod receive;
 pub mod ruler;

@@ -160,13 +160,12 @@ impl Lister<'_> {
             (_, Image::Thanos) if role == Role::Prometheus => 65534,
             (uid, _) => uid,
         };
-        let own = |cluster: &Cluster| format!("ghcr.io/pronoia/pronoiad:{}", cluster.versions.thanos);
         let origin = version_span
             .map_or_else(|| Origin::Derived("default version of the image".to_string()), Origin::Line);
         let reference = match written {
             Some(written) if written.value == "thanos" || written.value == "pronoia" => Sourced {
                 value: if written.value == "pronoia" {
-                    own(cluster)
+                    own_image(cluster)
                 } else {
                     facts.map(|f| f.to_string()).unwrap_or_default()
                 },
@@ -182,7 +181,7 @@ impl Lister<'_> {
                 line(written)
             }
             None if image == Image::Thanos && cluster.runtime == Runtime::Pronoia => {
-                Sourced { value: own(cluster), origin }
+                Sourced { value: own_image(cluster), origin }
             }
             None => Sourced { value: facts.map(|facts| facts.to_string()).unwrap_or_default(), origin },
         };
@@ -711,4 +710,16 @@ fn bare_spelling(bare: bool, image: Image, reference: Sourced<String>) -> Source
         ),
         _ => text,
     })
+}
+
+/// The image of our own runtime.
+pub fn own_image(cluster: &Cluster) -> String {
+    format!("ghcr.io/pronoia/pronoiad:v{}", cluster.versions.thanos)
+}
+
+/// The image of components that have no node of their own: the sidecar beside Prometheus.
+pub fn runtime_image(cluster: &Cluster) -> String {
+    let mut diagnostics = Vec::new();
+    let mut lister = Lister { cluster, diagnostics: &mut diagnostics, components: Vec::new() };
+    lister.image(Role::Prometheus, Image::Thanos, None).0.value
 }
