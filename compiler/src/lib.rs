@@ -1,5 +1,6 @@
 //! The topology compiler: one KDL file in, every Prometheus, Thanos and Kubernetes file out.
 
+pub mod checks;
 pub mod diagnostic;
 pub mod embedded;
 pub mod facts;

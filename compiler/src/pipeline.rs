@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{self, Diagnostic};
 use crate::render::template::Engine;
 use crate::source::{Sources, Span, World};
-use crate::{model, render, topology};
+use crate::{checks, model, render, topology};
 
 /// What to render for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,6 +138,7 @@ fn run(world: &dyn World, request: &Request, wanted: bool) -> Outcome {
         &mut outcome.diagnostics,
     );
     let model = model::build::build(decoded, &mut outcome.diagnostics);
+    checks::run(&model, &world.today(), &mut outcome.diagnostics);
     outcome.edges = model.clusters.iter().flat_map(|cluster| cluster.edges.iter().cloned()).collect();
     if wanted && !diagnostic::has_errors(&outcome.diagnostics) {
         match Engine::new(request.templates.clone()) {
