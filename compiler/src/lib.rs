@@ -2,6 +2,7 @@
 
 pub mod checks;
 pub mod diagnostic;
+pub mod diff;
 pub mod embedded;
 pub mod facts;
 pub mod format;
