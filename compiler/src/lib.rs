@@ -4,6 +4,7 @@ pub mod checks;
 pub mod diagnostic;
 pub mod diff;
 pub mod embedded;
+pub mod explain;
 pub mod facts;
 pub mod format;
 pub mod model;

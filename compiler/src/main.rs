@@ -1,3 +1,9 @@
 //! `pronoia`, the command: it talks, the library computes.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod commands;
+
+fn main() -> ExitCode {
+    commands::main(std::env::args_os().collect())
+}

@@ -1,3 +1,4 @@
 //! What a user of the compiler can see, tested from outside.
 
+mod cli;
 mod render;
