@@ -1,0 +1,3 @@
+//! `pronoiad` as a user calls it.
+
+mod cli;
