@@ -99,11 +99,15 @@ fn cluster(
             || if *profile.text("image.runtime") == "pronoia" { Runtime::Pronoia } else { Runtime::Thanos },
             |image| image.value,
         ),
-        secrets: topology
-            .secrets
-            .as_ref()
-            .and_then(|secrets| secrets.backend.as_ref())
-            .map_or(SecretBackend::Existing, |b| b.value),
+        secrets: topology.secrets.as_ref().and_then(|secrets| secrets.backend.as_ref()).map_or_else(
+            || match profile.text("secrets.backend").as_str() {
+                "stub" => SecretBackend::Stub,
+                "external-secrets" => SecretBackend::ExternalSecrets,
+                "sops" => SecretBackend::Sops,
+                _ => SecretBackend::Existing,
+            },
+            |backend| backend.value,
+        ),
         log,
         prometheus: Vec::new(),
         components: Vec::new(),

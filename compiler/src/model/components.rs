@@ -111,7 +111,7 @@ impl Lister<'_> {
             service_account: profile.flag("pod.service-account").then(|| name.clone()),
             resources,
             disk: disk.value.map(|value| Sourced { value, origin }),
-            class: settings.class.map(line),
+            class: settings.class.map(line).or_else(|| only_class(cluster)),
             grace_seconds: grace
                 .value
                 .map(|value| Sourced { value: value.as_millis() / 1000, origin: grace.origin }),
@@ -660,6 +660,14 @@ impl Lister<'_> {
             component.service_account = None;
             self.components.push(component);
         }
+    }
+}
+
+/// A topology that declares one storage class means it for all its volumes.
+fn only_class(cluster: &Cluster) -> Option<Sourced<String>> {
+    match cluster.topology.storage.as_slice() {
+        [only] => Some(line(&only.name)),
+        _ => None,
     }
 }
 
