@@ -10,6 +10,7 @@ mod junit;
 mod markdown;
 mod sarif;
 mod short;
+mod shown;
 mod xml;
 
 /// In which shape findings are written.

@@ -1,20 +1,24 @@
 //! The drawing for people: the line of the topology, what is wrong under it, and what to do.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
 
+use super::shown::Shown;
 use super::{Options, summary};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::source::{SourceFile, Sources, Span};
+use crate::source::{FileId, SourceFile, Sources, Span};
 
 pub(super) fn render(options: &Options, diagnostics: &[Diagnostic], sources: &Sources) -> String {
     let theme = if options.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_width(options.width.max(40)).with_links(false);
     let mut out = String::new();
+    let mut texts = Texts::default();
     for diagnostic in diagnostics {
-        let drawing = Drawing::new(diagnostic, sources);
+        let drawing = Drawing::new(diagnostic, sources, &mut texts);
         let mut text = String::new();
         // Writing into a String fails only if miette cannot read a label, and labels are clamped to their text.
         if handler.render_report(&mut text, &drawing).is_err() {
@@ -37,6 +41,16 @@ pub(super) fn render(options: &Options, diagnostics: &[Diagnostic], sources: &So
     out
 }
 
+/// Files as they are shown, prepared once each.
+#[derive(Default)]
+struct Texts(BTreeMap<FileId, Arc<Shown>>);
+
+impl Texts {
+    fn get(&mut self, id: FileId, file: &SourceFile) -> Arc<Shown> {
+        Arc::clone(self.0.entry(id).or_insert_with(|| Arc::new(Shown::new(visible(&file.path), &file.text))))
+    }
+}
+
 /// One finding in the shape that miette draws.
 #[derive(Debug)]
 struct Drawing {
@@ -44,14 +58,14 @@ struct Drawing {
     severity: miette::Severity,
     message: String,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<Arc<Shown>>,
     labels: Vec<LabeledSpan>,
     /// Places in other files: each is drawn with its own snippet.
     elsewhere: Vec<Drawing>,
 }
 
 impl Drawing {
-    fn new(diagnostic: &Diagnostic, sources: &Sources) -> Drawing {
+    fn new(diagnostic: &Diagnostic, sources: &Sources, texts: &mut Texts) -> Drawing {
         let main = diagnostic.span.and_then(|span| Some((span, sources.get(span.file)?)));
         let mut labels = Vec::new();
         if let Some((span, file)) = main {
@@ -69,7 +83,7 @@ impl Drawing {
                     severity: miette::Severity::Advice,
                     message: visible(message),
                     help: None,
-                    source: Some(source(file)),
+                    source: Some(texts.get(span.file, file)),
                     labels: vec![LabeledSpan::new_primary_with_span(None, range(file, *span))],
                     elsewhere: Vec::new(),
                 });
@@ -93,7 +107,7 @@ impl Drawing {
             },
             message,
             help: diagnostic.help.as_deref().map(visible),
-            source: main.map(|(_, file)| source(file)),
+            source: main.map(|(span, file)| texts.get(span.file, file)),
             labels,
             elsewhere,
         }
@@ -127,7 +141,7 @@ impl miette::Diagnostic for Drawing {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.source.as_ref().map(|source| source.as_ref() as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -156,52 +170,6 @@ fn range(file: &SourceFile, span: Span) -> SourceSpan {
     let head = &text[start..end.max(start)];
     let length = head.find(['\n', '\r']).unwrap_or(head.len());
     (start, length).into()
-}
-
-/// The text that is shown: control characters and literal secrets are covered, every byte keeps its offset.
-fn source(file: &SourceFile) -> NamedSource<String> {
-    let mut shown: Vec<u8> = file
-        .text
-        .bytes()
-        .map(|byte| match byte {
-            b'\n' | b'\r' | b'\t' => byte,
-            0..=31 | 127 => b'?',
-            other => other,
-        })
-        .collect();
-    cover_secrets(&file.text, &mut shown);
-    let text = String::from_utf8(shown).unwrap_or_default();
-    NamedSource::new(visible(&file.path), text)
-}
-
-/// Property names whose literal value is never shown.
-const SECRET_NAMES: [&str; 6] = ["password", "secret-key", "secret_key", "access-key", "access_key", "token"];
-
-/// Replaces the literal behind `password=` and its like by stars; references to secrets stay readable.
-fn cover_secrets(text: &str, shown: &mut [u8]) {
-    for name in SECRET_NAMES {
-        for (at, _) in text.match_indices(name) {
-            let mut start = at + name.len();
-            let rest = &text[start..];
-            let Some(value) = rest.strip_prefix('=').or_else(|| rest.strip_prefix(' ')) else { continue };
-            start += 1;
-            let quoted = value.starts_with('"');
-            let value = if quoted { &value[1..] } else { value };
-            start += usize::from(quoted);
-            if ["secret:", "file:", "(env)"].iter().any(|reference| value.starts_with(reference)) {
-                continue;
-            }
-            let end = if quoted {
-                value.find(['"', '\n'])
-            } else {
-                value.find(|character: char| character.is_whitespace() || ";{}()".contains(character))
-            };
-            let end = start + end.unwrap_or(value.len());
-            if let Some(bytes) = shown.get_mut(start..end) {
-                bytes.fill(b'*');
-            }
-        }
-    }
 }
 
 /// Text without control characters, except line breaks.
