@@ -71,14 +71,17 @@ pub(super) fn run(console: &Console, args: &Args) -> anyhow::Result<Exit> {
             }
         }
     }
-    if findings {
-        return Ok(Exit::Findings);
-    }
-    if trees.is_empty() && !wanted.is_empty() {
+    if trees.is_empty() && !wanted.is_empty() && !findings {
         bail!("no example in `{folder}` is called {}", wanted.into_iter().collect::<Vec<_>>().join(", "));
     }
-    let orphans = if wanted.is_empty() { orphans(&args.golden, &trees)? } else { Vec::new() };
-    if args.accept { accept(console, args, &trees, &orphans) } else { check(console, args, &trees, &orphans) }
+    // While an example is broken, nobody knows which trees it has.
+    let orphans = if wanted.is_empty() && !findings { orphans(&args.golden, &trees)? } else { Vec::new() };
+    let exit = if args.accept {
+        accept(console, args, &trees, &orphans)?
+    } else {
+        check(console, args, &trees, &orphans)?
+    };
+    Ok(if findings { Exit::Findings } else { exit })
 }
 
 /// Name and path of every example.

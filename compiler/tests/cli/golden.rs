@@ -45,6 +45,12 @@ fn broken_examples_and_wrong_names_are_told() {
     sandbox.write("examples/one.kdl", BROKEN);
     let ran = sandbox.run(&["golden"]).ends_with(3);
     assert!(ran.err.contains("examples/one.kdl:1:12"), "{ran:?}");
+    sandbox.write("examples/two.kdl", &small("two"));
+    sandbox.run(&["golden", "--accept"]).ends_with(3);
+    assert!(
+        sandbox.path("golden/two/00-namespaces.yaml").exists(),
+        "one broken example does not hold up the others"
+    );
     sandbox.write("examples/one.kdl", &small("one"));
     sandbox.run(&["golden", "three"]).ends_with(1);
 }
