@@ -5,6 +5,7 @@ pub mod components;
 pub mod graph;
 pub mod profile;
 pub mod prometheus;
+pub mod scrape;
 pub mod shards;
 
 use std::collections::BTreeMap;
