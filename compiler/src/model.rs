@@ -3,6 +3,7 @@
 pub mod build;
 pub mod components;
 pub mod graph;
+pub mod jobs;
 pub mod profile;
 pub mod prometheus;
 pub mod scrape;

@@ -1,5 +1,6 @@
 //! What a user of the compiler can see, tested from outside.
 
 mod cli;
+mod injection;
 mod render;
 mod tutorial;

@@ -1,6 +1,6 @@
 //! Decoded topology to model.
 
-use super::{Cluster, Model, Profile, PrometheusGroup, Versions, components, graph};
+use super::{Cluster, Model, Profile, PrometheusGroup, Versions, components, graph, jobs};
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Image, Program, Version, default_version, supported_range};
 use crate::topology::Decoded;
@@ -138,6 +138,7 @@ fn cluster(
         })
         .collect();
     cluster.components = components::list(&cluster, diagnostics);
+    jobs::resolve(&mut cluster, diagnostics);
     for component in &cluster.components {
         if !is_dns_label(&component.name) || component.name.len() > 52 {
             diagnostics.push(

@@ -252,11 +252,8 @@ impl Lister<'_> {
 
     fn exporters(&mut self) {
         let cluster = self.cluster;
-        if let Some(node) = cluster
-            .topology
-            .kube_state_metrics
-            .as_ref()
-            .filter(|node| !node.external.as_ref().is_some_and(|e| e.value))
+        if let Some(node) =
+            cluster.topology.kube_state_metrics.as_ref().filter(|node| !is_external(&node.external))
         {
             let settings = Settings {
                 memory: node.memory.as_ref(),
@@ -282,11 +279,8 @@ impl Lister<'_> {
             };
             self.components.push(component);
         }
-        if let Some(node) = cluster
-            .topology
-            .node_exporter
-            .as_ref()
-            .filter(|node| !node.external.as_ref().is_some_and(|e| e.value))
+        if let Some(node) =
+            cluster.topology.node_exporter.as_ref().filter(|node| !is_external(&node.external))
         {
             let settings =
                 Settings { memory: node.memory.as_ref(), image: node.image.as_ref(), ..Settings::default() };
@@ -730,4 +724,9 @@ pub fn runtime_image(cluster: &Cluster) -> String {
     let mut diagnostics = Vec::new();
     let mut lister = Lister { cluster, diagnostics: &mut diagnostics, components: Vec::new() };
     lister.image(Role::Prometheus, Image::Thanos, None).0.value
+}
+
+/// Whether `external=#true` says that somebody else deploys it.
+pub fn is_external(written: &Option<Written<bool>>) -> bool {
+    written.as_ref().is_some_and(|external| external.value)
 }

@@ -3,6 +3,8 @@
 use prom_model::PromDuration;
 
 use super::profile::line;
+use super::scrape::Job;
+use super::shards::ShardPlan;
 use super::{Profile, Sourced, Versions};
 use crate::diagnostic::Diagnostic;
 use crate::facts::Version;
@@ -51,6 +53,10 @@ pub struct PrometheusGroup {
     pub agent: bool,
     /// Whether a sidecar runs beside it.
     pub sidecar: bool,
+    /// How targets are divided.
+    pub plan: ShardPlan,
+    /// What it scrapes.
+    pub jobs: Vec<Job>,
     /// The node.
     pub node: Prometheus,
 }
@@ -248,6 +254,8 @@ impl PrometheusGroup {
             reload,
             agent,
             sidecar,
+            plan: ShardPlan::single(),
+            jobs: Vec::new(),
             node: node.clone(),
         }
     }

@@ -1,9 +1,12 @@
 //! What Prometheus may read: the service account, and roles computed from the jobs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::output::{Context, Output};
 use super::{bucket, surround};
+use crate::model::scrape::{PolicyRule, permissions};
 use crate::model::{Component, PrometheusGroup};
 
 const FILE: &str = "20-rbac.yaml";
@@ -16,10 +19,59 @@ pub fn render(out: &mut Output, _index: usize, group: &PrometheusGroup, componen
         .filter(|_| group.sidecar)
         .map_or(Value::Null, |access| access.account_annotations);
     surround::account(out, FILE, component, annotations, true);
-    let rules = if cluster.bare { tutorial_rules() } else { Vec::new() };
-    if rules.is_empty() {
+    if cluster.bare {
+        cluster_role(out, group, component, &account, tutorial_rules());
         return;
     }
+    let needs = permissions(&group.jobs);
+    let (wide, narrow): (Vec<PolicyRule>, Vec<PolicyRule>) =
+        needs.into_iter().partition(|rule| rule.namespaces.is_none());
+    if !wide.is_empty() {
+        cluster_role(out, group, component, &account, wide.iter().map(rule).collect());
+    }
+    let mut by_namespace: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for need in &narrow {
+        for namespace in need.namespaces.iter().flatten() {
+            by_namespace.entry(namespace).or_default().push(rule(need));
+        }
+    }
+    for (namespace, rules) in by_namespace {
+        let mut context = Context::default();
+        // Elsewhere the name must say whose role it is.
+        let name = match namespace == component.namespace {
+            true => group.base.clone(),
+            false => cluster.cluster_wide_name_of(&group.base),
+        };
+        context.put("name", &name).put("namespace", namespace).put("labels", &component.labels).derived(
+            "rules",
+            rules,
+            "the least that the jobs need in this namespace",
+        );
+        out.render(FILE, "role", &context);
+        context.put("role", &name).put("subject", &account).put("subject_namespace", &component.namespace);
+        out.render(FILE, "rolebinding", &context);
+    }
+}
+
+fn rule(need: &PolicyRule) -> Value {
+    let mut rule = json!({ "verbs": need.verbs });
+    if need.non_resource_urls.is_empty() {
+        rule["apiGroups"] = json!(need.api_groups);
+        rule["resources"] = json!(need.resources);
+    } else {
+        rule["nonResourceURLs"] = json!(need.non_resource_urls);
+    }
+    rule
+}
+
+fn cluster_role(
+    out: &mut Output,
+    group: &PrometheusGroup,
+    component: &Component,
+    account: &str,
+    rules: Vec<Value>,
+) {
+    let cluster = out.cluster;
     let name = cluster.cluster_wide_name_of(&group.base);
     let mut context = Context::default();
     context
@@ -27,7 +79,7 @@ pub fn render(out: &mut Output, _index: usize, group: &PrometheusGroup, componen
         .put("labels", if cluster.bare { Value::Null } else { json!(component.labels) })
         .derived("rules", rules, "the least that the jobs need");
     out.render(FILE, "clusterrole", &context);
-    context.put("role", &name).put("subject", &account).put("subject_namespace", &component.namespace);
+    context.put("role", &name).put("subject", account).put("subject_namespace", &component.namespace);
     out.render(FILE, "clusterrolebinding", &context);
 }
 

@@ -172,7 +172,9 @@ impl FromValue for Size {
     const EXPECTED: &'static str = "a size such as \"2Gi\"";
     fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let read = match &value.scalar {
-            Scalar::Str(text) => Size::parse(text),
+            // Without a unit it would be bytes, which nobody means.
+            Scalar::Str(text) => Size::parse(text)
+                .filter(|size| size.bytes > 0 && !text.ends_with(|c: char| c.is_ascii_digit() || c == '.')),
             _ => None,
         };
         if read.is_none() {

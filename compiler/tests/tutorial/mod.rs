@@ -31,12 +31,19 @@ fn objects(outcome: &Outcome) -> BTreeMap<String, Value> {
         }
         for mut object in yaml::parse(&artefact.text()).expect("rendered YAML parses") {
             for texts in ["data", "stringData"] {
-                for text in object.get_mut(texts).and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut()) {
-                    let parsed = yaml::parse(text.as_str().expect("texts are strings")).expect("inner YAML parses");
+                for text in object
+                    .get_mut(texts)
+                    .and_then(Value::as_object_mut)
+                    .into_iter()
+                    .flat_map(|map| map.values_mut())
+                {
+                    let parsed =
+                        yaml::parse(text.as_str().expect("texts are strings")).expect("inner YAML parses");
                     *text = parsed.into_iter().next().expect("one document");
                 }
             }
-            let part = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_string();
+            let part =
+                |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_string();
             let key = format!("{}/{}/{}", part("/kind"), part("/metadata/namespace"), part("/metadata/name"));
             assert!(objects.insert(key.clone(), object).is_none(), "{key} is rendered twice");
         }
@@ -50,7 +57,12 @@ fn differences(path: &str, found: &Value, expected: &Value, out: &mut Vec<String
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
                 let null = Value::Null;
-                differences(&format!("{path}.{key}"), a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null), out);
+                differences(
+                    &format!("{path}.{key}"),
+                    a.get(key).unwrap_or(&null),
+                    b.get(key).unwrap_or(&null),
+                    out,
+                );
             }
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
@@ -77,7 +89,12 @@ fn bare_profile_renders_the_tutorial_object_for_object() {
             None => wrong.push(format!("{key} is missing")),
         }
     }
-    wrong.extend(found.keys().filter(|key| !expected.contains_key(*key)).map(|key| format!("{key} is not in the tutorial")));
+    wrong.extend(
+        found
+            .keys()
+            .filter(|key| !expected.contains_key(*key))
+            .map(|key| format!("{key} is not in the tutorial")),
+    );
     assert!(wrong.is_empty(), "{} of {} objects expected\n{}", found.len(), expected.len(), wrong.join("\n"));
     assert_eq!(found.len(), 31, "28 objects, one Secret, two namespaces");
 }
