@@ -203,10 +203,11 @@ fn habits(job: &Job, rules: &[Rule], diagnostics: &mut Vec<Diagnostic>) {
 pub fn unscraped(groups: &[&[Job]], components: &[Component]) -> Vec<Diagnostic> {
     let scraped = |component: &Component| {
         let annotated = |job: &Job| component.annotated && job.preset == Preset::AnnotatedServices;
-        groups
-            .iter()
-            .flat_map(|jobs| jobs.iter())
-            .any(|job| job.component.as_deref() == Some(component.job.as_str()) || annotated(job))
+        // Every probe goes through the blackbox-exporter, so its absence does not go unnoticed.
+        let probed = |job: &Job| component.job == "blackbox" && job.preset == Preset::Blackbox;
+        groups.iter().flat_map(|jobs| jobs.iter()).any(|job| {
+            job.component.as_deref() == Some(component.job.as_str()) || annotated(job) || probed(job)
+        })
     };
     let mut missing: Vec<&Component> = Vec::new();
     for component in components.iter().filter(|component| !component.external && !scraped(component)) {
