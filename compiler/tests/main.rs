@@ -3,4 +3,5 @@
 mod cli;
 mod injection;
 mod render;
+mod suite;
 mod tutorial;

@@ -1,0 +1,1 @@
+//! Inputs that no editor writes: too large, too deep, not text.
