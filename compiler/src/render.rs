@@ -17,6 +17,7 @@ pub mod manifests;
 pub mod patch;
 mod pointer;
 pub mod prometheus;
+pub mod prometheus_config;
 pub mod prometheus_files;
 pub mod prometheus_rbac;
 pub mod query;

@@ -2,5 +2,6 @@
 
 mod hostile;
 mod kube;
+mod prometheus_config;
 mod template;
 mod yaml;
