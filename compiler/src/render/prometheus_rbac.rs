@@ -15,6 +15,10 @@ const FILE: &str = "20-rbac.yaml";
 pub fn render(out: &mut Output, _index: usize, group: &PrometheusGroup, component: &Component) {
     let cluster = out.cluster;
     let Some(account) = component.service_account.clone() else { return };
+    // All shards share the account and what it may do.
+    let mut component = component.clone();
+    component.labels.remove("shard");
+    let component = &component;
     let annotations = bucket::access(cluster)
         .filter(|_| group.sidecar)
         .map_or(Value::Null, |access| access.account_annotations);

@@ -23,7 +23,7 @@ pub(super) fn drafts(scrape: &Scrape, diagnostics: &mut Vec<Diagnostic>) -> Vec<
     let documents = match yaml::parse(&text.text.value) {
         Ok(documents) => documents,
         Err(error) => {
-            diagnostics.push(Diagnostic::error("KDL011", span, format!("no legal YAML: {error}")));
+            diagnostics.push(Diagnostic::error("KDL006", span, format!("no legal YAML: {error}")));
             return Vec::new();
         }
     };
@@ -36,7 +36,7 @@ pub(super) fn drafts(scrape: &Scrape, diagnostics: &mut Vec<Diagnostic>) -> Vec<
         match job {
             Value::Object(fields) => drafts.push(draft(fields, scrape, span, diagnostics)),
             _ => diagnostics.push(
-                Diagnostic::error("KDL011", span, "a job is a mapping")
+                Diagnostic::error("KDL006", span, "a job is a mapping")
                     .help("begin with `job_name:`, or with `- job_name:` for several"),
             ),
         }
@@ -66,7 +66,7 @@ impl Fields<'_> {
         match serde_json::from_value(value) {
             Ok(read) => Some(read),
             Err(error) => {
-                self.diagnostics.push(Diagnostic::error("KDL011", self.span, format!("`{name}`: {error}")));
+                self.diagnostics.push(Diagnostic::error("KDL006", self.span, format!("`{name}`: {error}")));
                 None
             }
         }

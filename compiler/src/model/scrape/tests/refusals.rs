@@ -46,8 +46,8 @@ fn one_mistake_one_finding() {
         ("scrape pods { match label=app equals=x; }", &[]),
         ("scrape pods { keep-labels cluster; }", &[("IDN010", "warning")]),
         ("scrape static { static \"a:1\" prometheus_replica=x; }", &[("IDN006", "warning")]),
-        ("scrape raw as=x { yaml \"a: [\"; }", &[("KDL011", "error")]),
-        ("scrape raw as=x { yaml \"relabel_configs: [{actoin: keep}]\"; }", &[("KDL011", "error")]),
+        ("scrape raw as=x { yaml \"a: [\"; }", &[("KDL006", "error")]),
+        ("scrape raw as=x { yaml \"relabel_configs: [{actoin: keep}]\"; }", &[("KDL006", "error")]),
         ("scrape raw { yaml \"scheme: http\"; }", &[("KDL005", "error")]),
     ];
     for (text, expected) in cases {
