@@ -58,8 +58,23 @@ pub struct Cluster {
     pub prometheus: Vec<PrometheusGroup>,
     /// Everything that runs, in the order of output.
     pub components: Vec<Component>,
+    /// Where `push` sends samples.
+    pub push: Option<PushTarget>,
     /// Who talks to whom.
     pub edges: Vec<crate::pipeline::Edge>,
+}
+
+/// The receivers that a cluster pushes to.
+#[derive(Debug, Clone)]
+pub struct PushTarget {
+    /// URL of remote write.
+    pub url: String,
+    /// Header that carries the tenant.
+    pub header: String,
+    /// Tenant.
+    pub tenant: Option<String>,
+    /// Whether it is in another cluster, so that certificates are checked.
+    pub remote: bool,
 }
 
 /// Versions of everything.

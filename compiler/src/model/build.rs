@@ -1,6 +1,6 @@
 //! Decoded topology to model.
 
-use super::{Cluster, Model, Profile, PrometheusGroup, Versions, components, graph, jobs};
+use super::{Cluster, Model, Profile, PrometheusGroup, PushTarget, Role, Versions, components, graph, jobs};
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Image, Program, Version, default_version, supported_range};
 use crate::topology::Decoded;
@@ -15,7 +15,42 @@ pub fn build(decoded: Decoded, diagnostics: &mut Vec<Diagnostic>) -> Model {
     for topology in decoded.parts {
         clusters.push(cluster(topology, &name, clustered, &profiles, diagnostics));
     }
+    for at in 0..clusters.len() {
+        clusters[at].push = push_target(&clusters, &clusters[at]);
+    }
     Model { name, clusters }
+}
+
+/// Where the receivers are that a cluster pushes to: its own, or those that another cluster publishes.
+fn push_target(clusters: &[Cluster], from: &Cluster) -> Option<PushTarget> {
+    let push = from.topology.push.as_ref()?;
+    let wanted = push.cluster.as_ref().map(|name| name.value.as_str());
+    let receives = |cluster: &&Cluster| {
+        wanted.is_none_or(|name| cluster.name == name) && cluster.first(Role::Receive).is_some()
+    };
+    let target = clusters
+        .iter()
+        .find(|cluster| cluster.name == from.name && receives(cluster))
+        .or_else(|| clusters.iter().find(receives))?;
+    let receive = target.topology.receive.as_ref()?;
+    let remote = target.name != from.name;
+    let door = target.first(Role::ReceiveRouter).or(target.first(Role::Receive))?;
+    let published =
+        receive.routers.as_ref().and_then(|routers| routers.ingress.as_ref()).map(|host| host.value.clone());
+    let url = match (remote, published) {
+        (true, Some(host)) => format!("https://{host}/api/v1/receive"),
+        _ => format!("http://{}:19291/api/v1/receive", door.host()),
+    };
+    let tenants = receive.tenants.as_ref();
+    Some(PushTarget {
+        url,
+        header: target
+            .profile
+            .or_text(tenants.and_then(|tenants| tenants.header.as_ref()), "receive.tenant-header")
+            .value,
+        tenant: push.tenant.as_ref().map(|tenant| tenant.value.0.clone()),
+        remote,
+    })
 }
 
 fn cluster(
@@ -111,6 +146,7 @@ fn cluster(
         log,
         prometheus: Vec::new(),
         components: Vec::new(),
+        push: None,
         edges: Vec::new(),
         profile,
         topology,

@@ -6,6 +6,7 @@ use super::shards::ShardPlan;
 use super::{Cluster, PrometheusGroup, Role};
 use crate::diagnostic::Diagnostic;
 use crate::model::components::is_external;
+use crate::render::prometheus_config::remotes;
 
 /// Folder below which Secrets are mounted in Prometheus pods.
 pub const SECRETS_DIR: &str = "/etc/prometheus/secrets";
@@ -19,15 +20,18 @@ pub fn resolve(cluster: &mut Cluster, diagnostics: &mut Vec<Diagnostic>) {
         let around = surroundings(cluster, group, plan.clone(), components.clone());
         let (jobs, findings) = scrape::jobs(&group.node, &around);
         diagnostics.extend(findings);
-        resolved.push((plan, jobs));
+        let (remotes, findings) = remotes(&group.node, &around);
+        diagnostics.extend(findings);
+        resolved.push((plan, jobs, remotes));
     }
     if !cluster.prometheus.is_empty() && !cluster.bare {
-        let all: Vec<&[scrape::Job]> = resolved.iter().map(|(_, jobs)| jobs.as_slice()).collect();
+        let all: Vec<&[scrape::Job]> = resolved.iter().map(|(_, jobs, _)| jobs.as_slice()).collect();
         diagnostics.extend(scrape::unscraped(&all, &components));
     }
-    for (group, (plan, jobs)) in cluster.prometheus.iter_mut().zip(resolved) {
+    for (group, (plan, jobs, remotes)) in cluster.prometheus.iter_mut().zip(resolved) {
         group.plan = plan;
         group.jobs = jobs;
+        group.remotes = remotes;
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Profile, Sourced, Versions};
 use crate::diagnostic::Diagnostic;
 use crate::facts::Version;
 use crate::pipeline::Origin;
+use crate::render::prometheus_config::Remotes;
 use crate::topology::nodes::prometheus::{Continuity, Mode, Prometheus, ReloadStrategy, Strategy};
 use crate::topology::values::Size;
 
@@ -57,6 +58,8 @@ pub struct PrometheusGroup {
     pub plan: ShardPlan,
     /// What it scrapes.
     pub jobs: Vec<Job>,
+    /// Where samples are sent to and read from.
+    pub remotes: Remotes,
     /// The node.
     pub node: Prometheus,
 }
@@ -256,6 +259,7 @@ impl PrometheusGroup {
             sidecar,
             plan: ShardPlan::single(),
             jobs: Vec::new(),
+            remotes: Remotes::default(),
             node: node.clone(),
         }
     }

@@ -85,7 +85,8 @@ pub struct Output<'a> {
     pub provenance: Vec<Provenance>,
     /// What went wrong; only user templates and patches can make something go wrong here.
     pub diagnostics: Vec<Diagnostic>,
-    indented: HashMap<usize, (Arc<str>, Arc<str>)>,
+    /// By address of the piece: the piece, kept alive, and its indented form if it can stand in a literal block.
+    indented: HashMap<usize, (Arc<str>, Option<Arc<str>>)>,
 }
 
 impl<'a> Output<'a> {
@@ -211,20 +212,21 @@ impl<'a> Output<'a> {
 
     /// One key of a ConfigMap as a literal block, or quoted where YAML has no block for it.
     fn block(&mut self, key: &str, text: &[Arc<str>]) -> Vec<Arc<str>> {
-        let plain = text.iter().all(|piece| piece.ends_with('\n') && is_plain_block(piece));
-        let opens_well = text.first().is_some_and(|first| !first.starts_with([' ', '\n']));
         let name = yaml::to_yaml(&json!({ key: null }));
         let name = name.trim_end().strip_suffix(" null").unwrap_or(key).to_string();
-        // A block keeps one final line break; a text that ends in several takes the way through the tree.
-        if !plain || !opens_well || text.last().is_some_and(|last| last.ends_with("\n\n")) {
-            let joined = text.concat();
-            return vec![Arc::from(format!("  {name} {}", yaml::indent_block(&joined, 4)))];
-        }
         let mut out = vec![Arc::from(format!("  {name} |\n"))];
         for piece in text {
             let address = piece.as_ptr() as usize;
-            let entry = self.indented.entry(address).or_insert_with(|| (piece.clone(), indent(piece)));
-            out.push(entry.1.clone());
+            let (_, block) = self.indented.entry(address).or_insert_with(|| {
+                let block = (piece.ends_with('\n') && is_plain_block(piece)).then(|| indent(piece));
+                (piece.clone(), block)
+            });
+            out.extend(block.clone());
+        }
+        let opens_well = text.first().is_some_and(|first| !first.starts_with([' ', '\n']));
+        // A block keeps one final line break; a text that ends in several takes the way through the tree.
+        if out.len() <= text.len() || !opens_well || text.last().is_some_and(|last| last.ends_with("\n\n")) {
+            return vec![Arc::from(format!("  {name} {}", yaml::indent_block(&text.concat(), 4)))];
         }
         out
     }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::bucket::Access;
 use super::flags::Flags;
 use super::output::Output;
-use super::{bucket, pod, prometheus_rbac, surround};
+use super::prometheus_config::JobTexts;
+use super::{bucket, pod, prometheus_files, prometheus_rbac, surround};
 use crate::facts::{self, Program, Version};
 use crate::model::{Cluster, Component, PrometheusGroup, Role, components};
 use crate::topology::nodes::prometheus::ReloadStrategy;
@@ -58,14 +59,18 @@ pub fn folder(group: &PrometheusGroup) -> String {
 /// Adds every Prometheus group.
 pub fn render(out: &mut Output) {
     let cluster = out.cluster;
+    let mut texts = None;
     for component in cluster.with_role(Role::Prometheus) {
         let Some(group) = cluster.prometheus.get(component.group) else { continue };
         let shard = component.shard.unwrap_or(0);
         let folder = folder(group);
         if shard == 0 {
-            prometheus_rbac::render(out, component.group, group, component);
+            prometheus_rbac::render(out, group, component);
+            texts = Some(JobTexts::new(&group.jobs, &group.plan, 0));
         }
-        super::prometheus_files::render(out, component.group, group, component);
+        if let Some(texts) = &texts {
+            prometheus_files::render(out, group, component, texts);
+        }
         stateful_set(out, &format!("{folder}/statefulset-shard-{shard}.yaml"), group, component);
         if !cluster.bare {
             surround::services(out, &format!("{folder}/services.yaml"), component);
@@ -109,7 +114,7 @@ fn stateful_set(out: &mut Output, file: &str, group: &PrometheusGroup, component
             json!({ "name": "rules", "projected": { "sources": sources } }),
         ]);
     }
-    let secrets = super::prometheus_files::secret_volumes(group);
+    let secrets = prometheus_files::secret_volumes(cluster, group);
     let mut mounts = vec![config_mount.clone(), rules_mount.clone(), data.clone()];
     for (volume, mount) in secrets {
         volumes.push(volume);

@@ -104,12 +104,23 @@ pub struct Storage {
 pub struct TsdbConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_order_time_window: Option<PromDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionConfig>,
+}
+
+/// `storage.tsdb.retention`, since 3.11.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[allow(missing_docs, reason = "the fields are Prometheus' own")]
+pub struct RetentionConfig {
+    pub time: PromDuration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
 }
 
 impl Storage {
     /// Storage that accepts samples up to this old.
     pub fn out_of_order(window: PromDuration) -> Storage {
-        Storage { tsdb: TsdbConfig { out_of_order_time_window: Some(window) } }
+        Storage { tsdb: TsdbConfig { out_of_order_time_window: Some(window), retention: None } }
     }
 }
 

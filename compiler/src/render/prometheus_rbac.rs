@@ -12,7 +12,7 @@ use crate::model::{Component, PrometheusGroup};
 const FILE: &str = "20-rbac.yaml";
 
 /// Adds the account and the roles of one group.
-pub fn render(out: &mut Output, _index: usize, group: &PrometheusGroup, component: &Component) {
+pub fn render(out: &mut Output, group: &PrometheusGroup, component: &Component) {
     let cluster = out.cluster;
     let Some(account) = component.service_account.clone() else { return };
     // All shards share the account and what it may do.
