@@ -26,6 +26,7 @@ pub mod ruler;
 pub mod rules;
 pub mod storage;
 pub mod store;
+pub mod thanos;
 pub mod whole;
 pub mod workload;
 
@@ -61,7 +62,7 @@ fn render_cluster(
     rules::render(&mut out);
     exporters::render(&mut out);
     bucket::render(&mut out);
-    store::render(&mut out);
+    store::render(&mut out, model);
     compact::render(&mut out);
     query::render(&mut out, model);
     ruler::render(&mut out);

@@ -4,4 +4,5 @@ mod cli;
 mod injection;
 mod render;
 mod suite;
+mod thanos;
 mod tutorial;

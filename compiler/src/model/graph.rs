@@ -57,6 +57,19 @@ pub fn edges(cluster: &Cluster) -> Vec<Edge> {
                     .map(|am| edge(&component.name, &am.name, "alert", 9093)),
             );
         }
+        let routes = component.role == Role::ReceiveRouter
+            || component.role == Role::Receive && cluster.first(Role::ReceiveRouter).is_none();
+        let limited = cluster
+            .topology
+            .receive
+            .iter()
+            .flat_map(|receive| &receive.tenants)
+            .flat_map(|tenants| &tenants.tenants)
+            .any(|tenant| tenant.limit_series.is_some());
+        if routes && limited {
+            // How many series a tenant has over all ingestors, only a query tells.
+            edges.extend(queriers.iter().map(|querier| edge(&component.name, &querier.name, "query", 10902)));
+        }
         let uploads = match component.role {
             Role::Prometheus => cluster.prometheus.get(component.group).is_some_and(|group| group.sidecar),
             Role::Store | Role::Compact | Role::Ruler | Role::Receive => true,
