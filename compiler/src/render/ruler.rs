@@ -51,7 +51,7 @@ fn ruler(out: &mut Output, node: &Ruler, component: &Component) {
         flags.flag("--alertmanagers.url", url);
     }
     flags.maybe("--alert.query-url", query_url(cluster));
-    let maps = rule_maps(cluster);
+    let maps = rule_maps(out);
     for (index, map) in maps.iter().enumerate() {
         pod.mount(
             &format!("rules-{index}"),
@@ -70,9 +70,15 @@ fn ruler(out: &mut Output, node: &Ruler, component: &Component) {
     pod.finish(out, FILE, "thanos-ruler", flags);
 }
 
-/// Names of the ConfigMaps with the rules that the ruler evaluates.
-fn rule_maps(cluster: &Cluster) -> Vec<String> {
-    vec![cluster.object_name("thanos-ruler-rules-0")]
+/// Names of the ConfigMaps with the rules that the ruler evaluates: those that were rendered, so that no pod waits for
+/// one that is not there.
+fn rule_maps(out: &Output) -> Vec<String> {
+    let start = format!("ConfigMap/{}-", out.cluster.object_name("thanos-ruler-rules"));
+    let titles = out.objects.iter().map(super::output::Object::title);
+    titles
+        .filter(|title| title.starts_with(&start))
+        .filter_map(|title| title.strip_prefix("ConfigMap/").map(String::from))
+        .collect()
 }
 
 /// External labels. One beside the replica label has to stay after deduplication, or blocks would have none.

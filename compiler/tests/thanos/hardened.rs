@@ -230,3 +230,29 @@ fn mounts_meet_volumes(name: &str, object: &Value, container: &Value) {
     volumes.extend(names(object.pointer("/spec/volumeClaimTemplates"), "/metadata/name"));
     assert_eq!(volumes, names(container.get("volumeMounts"), "/name"), "{name}");
 }
+
+#[test]
+fn the_ruler_waits_for_no_configmap_that_is_not_rendered() {
+    for rules in
+        ["", "rules Up place=ruler { alert Down severity=page { expr \"sum(up) < 1\"; summary \"down\"; }; }"]
+    {
+        let tree = tree(&SMALL.replace("    ruler\n", &format!("    ruler\n    {rules}\n")));
+        let ruler = tree.object("StatefulSet/big-thanos-ruler");
+        let pod = &ruler["spec"]["template"]["spec"];
+        let mounted: BTreeSet<String> = pod["volumes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|volume| Some(format!("ConfigMap/{}", volume.pointer("/configMap/name")?.as_str()?)))
+            .collect();
+        let rendered: BTreeSet<String> = tree
+            .objects
+            .iter()
+            .map(|(_, object)| super::title(object))
+            .filter(|title| title.starts_with("ConfigMap/big-thanos-ruler-rules"))
+            .collect();
+        assert_eq!(mounted, rendered);
+        let annotated = ruler.pointer("/spec/template/metadata/annotations").is_some();
+        assert_eq!(annotated, !rendered.is_empty(), "other rules are another pod");
+    }
+}
