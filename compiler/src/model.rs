@@ -1,13 +1,16 @@
 //! What a topology means: defaults filled in, names given, the graph drawn. Everything after this reads the model only.
 
+pub mod bucket;
 pub mod build;
 pub mod components;
+pub mod extra;
 pub mod graph;
 pub mod jobs;
 pub mod profile;
 pub mod prometheus;
 pub mod scrape;
 pub mod shards;
+pub mod storage;
 
 use std::collections::BTreeMap;
 
@@ -60,6 +63,10 @@ pub struct Cluster {
     pub components: Vec<Component>,
     /// Where `push` sends samples.
     pub push: Option<PushTarget>,
+    /// The user's own manifests: path and documents.
+    pub manifests: Vec<(String, Vec<serde_json::Value>)>,
+    /// The user's own blackbox-exporter configuration.
+    pub blackbox_config: Option<String>,
     /// Who talks to whom.
     pub edges: Vec<crate::pipeline::Edge>,
 }

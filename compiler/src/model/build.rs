@@ -147,6 +147,8 @@ fn cluster(
         prometheus: Vec::new(),
         components: Vec::new(),
         push: None,
+        manifests: Vec::new(),
+        blackbox_config: None,
         edges: Vec::new(),
         profile,
         topology,
@@ -183,6 +185,8 @@ fn cluster(
             );
         }
     }
+    super::bucket::findings(&cluster, diagnostics);
+    super::storage::findings(&cluster, diagnostics);
     cluster.namespaces = namespaces(&cluster);
     cluster.edges = graph::edges(&cluster);
     cluster

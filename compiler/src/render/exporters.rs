@@ -1,6 +1,14 @@
-//! kube-state-metrics, node-exporter, blackbox-exporter.
+//! Exporters that are deployed with the rest: kube-state-metrics, node-exporter, blackbox-exporter.
+
+mod blackbox;
+mod kube_state_metrics;
+mod node;
 
 use super::output::Output;
 
-/// Adds exporters.
-pub fn render(_out: &mut Output) {}
+/// Adds the exporters.
+pub fn render(out: &mut Output) {
+    kube_state_metrics::render(out);
+    node::render(out);
+    blackbox::render(out);
+}
