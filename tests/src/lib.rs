@@ -1,1 +1,4 @@
-//! Handles that the outside tests share.
+//! What the outside tests share: the repository as files, and handles for real programs.
+
+pub mod program;
+pub mod repository;

@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` shows the product, `make test` runs everything that CI runs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+FUZZ_SECONDS ?= 60
+OUT ?= out/quickstart
+
+.PHONY: help demo test tools lint golden bench fuzz
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build, render examples/quickstart.kdl, show what came out
+	$(CARGO) build --package compiler --bin pronoia
+	$(CARGO) run --quiet --package compiler --bin pronoia -- render examples/quickstart.kdl --output $(OUT)
+	@echo
+	@find $(OUT) -type f | sort
+	@echo
+	@echo "$(OUT)/ is a complete deployment. Next:"
+	@echo "  kubectl apply --server-side -k $(OUT)        deploys it"
+	@echo "  cargo run --bin pronoia -- explain CODE      tells why a check objects"
+	@echo "  \$$EDITOR examples/quickstart.kdl && make demo   changes it"
+
+test: tools lint ## Install what is missing, then run everything that CI runs
+	.ci/stage "tests" .ci/cargo-test
+	.ci/stage "documentation tests" $(CARGO) test --workspace --doc --quiet
+
+tools: ## Install the programs that judge our output (Debian packages, a Python environment below target/)
+	.ci/stage "tools" .ci/tools
+
+lint: ## Check format and lints, warnings denied
+	.ci/stage "format" $(CARGO) fmt --all --check
+	.ci/stage "lints" $(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+golden: ## Rewrite golden/ from examples/; review the difference
+	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
+
+bench: ## Measure rendering: time and peak memory by size
+	$(CARGO) bench --package compiler --bench render
+
+fuzz: ## Feed random topologies to the compiler (FUZZ_SECONDS=60); needs cargo-fuzz
+	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
+	cd compiler/fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir . topology_render -- \
+		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -timeout=10 -max_len=65536

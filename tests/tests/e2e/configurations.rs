@@ -1,0 +1,28 @@
+//! Configurations, rules and alert tests, judged by the programs that read them in production.
+
+use tests::{program, repository};
+
+use crate::trees;
+
+#[test]
+fn promtool_and_amtool_accept_every_configuration() {
+    program::debian("promtool", "prometheus");
+    program::debian("amtool", "prometheus-alertmanager");
+    let mut oracle = program::oracle("prometheus_config.py");
+    oracle.args(trees::all().iter().map(|tree| &tree.folder));
+    print(&program::succeed(&mut oracle));
+}
+
+#[test]
+fn alerts_fire_when_they_should() {
+    let tests = repository::below("templates/alerts/tests");
+    assert!(!tests.is_empty(), "there are tests for the alerts");
+    let mut promtool = program::debian("promtool", "prometheus");
+    promtool.args(["test", "rules"]).args(tests).current_dir(repository::root());
+    program::succeed(&mut promtool);
+}
+
+#[expect(clippy::print_stdout, reason = "what was rewritten for the judge belongs into the log")]
+fn print(text: &str) {
+    println!("{text}");
+}

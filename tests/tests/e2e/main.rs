@@ -1,0 +1,8 @@
+//! Judges that share no code with us, over real files and real programs.
+
+mod configurations;
+mod determinism;
+mod readback;
+mod schemas;
+mod shards;
+mod trees;
