@@ -41,5 +41,7 @@ bench: ## Measure rendering: time and peak memory by size
 
 fuzz: ## Feed random topologies to the compiler (FUZZ_SECONDS=60); needs cargo-fuzz
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
-	cd compiler/fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir . topology_render -- \
+	mkdir -p compiler/fuzz/corpus/topology_render
+	cd compiler/fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir . topology_render \
+		corpus/topology_render ../../examples ../starters -- \
 		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -timeout=10 -max_len=65536
