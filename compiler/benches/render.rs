@@ -33,7 +33,9 @@ fn main() {
         "topology", "files", "MiB", "check ms", "render ms", "peak MiB", "growth"
     );
     let mut before: Option<(u32, f64)> = None;
-    for size in ["tutorial".to_string()].into_iter().chain([4, 2, 1].map(|part| (CLUSTERS / part).to_string())) {
+    for size in
+        ["tutorial".to_string()].into_iter().chain([4, 2, 1].map(|part| (CLUSTERS / part).to_string()))
+    {
         let row = row(&size);
         let [files, bytes, check, render, peak] = row[..] else {
             println!("{size:<14}{row:?}");
@@ -135,7 +137,10 @@ fn large(clusters: u32) -> MemoryWorld {
          query replicas=2\n"
     );
     for cluster in 0..clusters {
-        let _ = writeln!(topology, "    cluster c-{cluster} {{ prometheus {{ identity cluster=c-{cluster}; }}; }}");
+        let _ = writeln!(
+            topology,
+            "    cluster c-{cluster} {{ prometheus {{ identity cluster=c-{cluster}; }}; }}"
+        );
     }
     topology.push_str("}\n");
     let mut world = MemoryWorld::single("topology.kdl", topology);

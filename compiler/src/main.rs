@@ -1,4 +1,8 @@
 //! `pronoia`, the command: it talks, the library computes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the commands are the world outside: disk, clock, environment"
+)]
 
 use std::process::ExitCode;
 

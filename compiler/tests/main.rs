@@ -1,4 +1,5 @@
 //! What a user of the compiler can see, tested from outside.
+#![expect(clippy::disallowed_methods, reason = "tests start the command and look at the disk")]
 
 mod cli;
 mod injection;

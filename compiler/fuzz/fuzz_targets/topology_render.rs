@@ -23,5 +23,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-const RULES: &str = "groups:\n  - name: a\n    rules:\n      - record: a:b\n        expr: sum by (job) (up)\n";
+const RULES: &str =
+    "groups:\n  - name: a\n    rules:\n      - record: a:b\n        expr: sum by (job) (up)\n";
 const ALERTMANAGER: &str = "route:\n  receiver: a\nreceivers:\n  - name: a\n";

@@ -1,4 +1,5 @@
 //! Every format against its exact text.
+#![expect(clippy::disallowed_methods, reason = "one test bounds the time of a report")]
 
 use super::*;
 

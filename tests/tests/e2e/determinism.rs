@@ -18,7 +18,13 @@ const MACHINES: [Machine; 2] = [
     Machine {
         folder: "a",
         reverse: false,
-        environment: &[("LANG", "C"), ("LC_ALL", "C"), ("TZ", "UTC"), ("HOME", "/nonexistent/a"), ("USER", "a")],
+        environment: &[
+            ("LANG", "C"),
+            ("LC_ALL", "C"),
+            ("TZ", "UTC"),
+            ("HOME", "/nonexistent/a"),
+            ("USER", "a"),
+        ],
     },
     Machine {
         folder: "another folder/deeper",
@@ -78,7 +84,10 @@ fn every_machine_writes_the_same_bytes() {
             .map(|machine| {
                 let folder = scratch.path().join(machine.folder);
                 let mut command = Command::new(&pronoia);
-                command.args(["render", "--output", "out", example.as_str()]).current_dir(&folder).env_clear();
+                command
+                    .args(["render", "--output", "out", example.as_str()])
+                    .current_dir(&folder)
+                    .env_clear();
                 command.envs(machine.environment.iter().copied());
                 program::succeed(&mut command);
                 let tree = tree(&folder.join("out"));

@@ -30,7 +30,8 @@ fn documents() -> (String, usize) {
 
 /// The documents of a stream. A line `---` inside a text stands deeper, so it never begins one.
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n---\n").filter(|document| document.lines().any(|line| !line.starts_with('#') && line != "---"))
+    text.split("\n---\n")
+        .filter(|document| document.lines().any(|line| !line.starts_with('#') && line != "---"))
 }
 
 #[test]
@@ -64,8 +65,13 @@ fn the_readers_notice_other_types() {
 /// The Go program, compiled.
 fn go_reader() -> PathBuf {
     let packages = Path::new(GO_PACKAGES).join("src/gopkg.in");
-    for (version, package) in [("yaml.v2", "golang-gopkg-yaml.v2-dev"), ("yaml.v3", "golang-gopkg-yaml.v3-dev")] {
-        assert!(packages.join(version).is_dir(), "{version} is missing: apt-get install {package} (or `make tools`)");
+    for (version, package) in
+        [("yaml.v2", "golang-gopkg-yaml.v2-dev"), ("yaml.v3", "golang-gopkg-yaml.v3-dev")]
+    {
+        assert!(
+            packages.join(version).is_dir(),
+            "{version} is missing: apt-get install {package} (or `make tools`)"
+        );
     }
     let folder = repository::target().join("oracles");
     // Tests run side by side, each building into a name of its own first.
@@ -73,7 +79,10 @@ fn go_reader() -> PathBuf {
     let mut go = program::debian("go", "golang-go");
     go.arg("build").arg("-o").arg(&fresh).arg("main.go");
     go.current_dir(repository::root().join("tests/oracles/go_yaml"));
-    go.env("GO111MODULE", "off").env("GOFLAGS", "").env("GOPATH", GO_PACKAGES).env("GOCACHE", folder.join("go"));
+    go.env("GO111MODULE", "off")
+        .env("GOFLAGS", "")
+        .env("GOPATH", GO_PACKAGES)
+        .env("GOCACHE", folder.join("go"));
     program::succeed(&mut go);
     std::fs::rename(&fresh, &reader).expect("one file system");
     reader

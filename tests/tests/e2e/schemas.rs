@@ -44,7 +44,10 @@ fn the_judge_refuses_unknown_fields_and_removed_kinds() {
     assert!(refuses("apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata:\n  name: a\n"));
 }
 
-#[expect(clippy::print_stdout, reason = "counts of what was judged and what was left out belong into the log")]
+#[expect(
+    clippy::print_stdout,
+    reason = "counts of what was judged and what was left out belong into the log"
+)]
 fn print(text: &str) {
     println!("{text}");
 }

@@ -53,7 +53,8 @@ fn every_code_has_its_page() {
         let first = repository::text(&format!("compiler/checks/{page}.md"));
         let first = first.lines().next().unwrap_or_default();
         if !["error", "warning", "info"].iter().any(|word| first.starts_with(&format!("# {page} {word}: "))) {
-            problems.push(format!("compiler/checks/{page}.md: begin with `# {page} error: …`, found `{first}`"));
+            problems
+                .push(format!("compiler/checks/{page}.md: begin with `# {page} error: …`, found `{first}`"));
         }
     }
     no_problems(problems);

@@ -124,8 +124,7 @@ fn kdl_in_markdown_parses() {
                     .map(|error| format!("{place}: {} {}", error.code, error.message)),
             ),
             "kdl,must-fail" => {
-                let page =
-                    Page { text: block.text.clone(), folder: repository::root().join("examples") };
+                let page = Page { text: block.text.clone(), folder: repository::root().join("examples") };
                 let request = Request { path: "block.kdl".to_string(), ..Request::default() };
                 let said = pipeline::check(&page, &request).diagnostics;
                 if !said.iter().any(|said| said.severity > Severity::Info) {
@@ -143,12 +142,8 @@ fn kdl_in_markdown_parses() {
 
 #[test]
 fn broken_kdl_would_be_found() {
-    let block = |text: &str| Block {
-        path: String::new(),
-        line: 1,
-        words: "kdl".to_string(),
-        text: text.to_string(),
-    };
+    let block =
+        |text: &str| Block { path: String::new(), line: 1, words: "kdl".to_string(), text: text.to_string() };
     assert!(decoding_errors(&block("topology t { prometheus replicas=2; }")).is_empty());
     assert!(decoding_errors(&block("store replicas=2")).is_empty());
     assert!(!decoding_errors(&block("store replica=2")).is_empty());
@@ -209,9 +204,7 @@ fn the_root_holds_what_it_should() {
         .filter(|name| !ROOT.contains(&name.as_str()))
         .filter(|name| ![".git", ".pronoia", "out", "target"].contains(&name.as_str()))
         .map(|name| format!("{name}: the root holds nothing of this name"))
-        .chain(
-            ROOT.iter().filter(|name| !repository::exists(name)).map(|name| format!("{name}: is missing")),
-        )
+        .chain(ROOT.iter().filter(|name| !repository::exists(name)).map(|name| format!("{name}: is missing")))
         .collect();
     no_problems(problems);
 }

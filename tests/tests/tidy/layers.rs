@@ -40,8 +40,19 @@ const COMPILER_MAY_USE: &[&str] = &["promql-syntax", "prom-model", "error-kind"]
 const PURE: &[&str] = &["prom-model", "error-kind", "promql-syntax", "tsdb", "promql", "compiler"];
 
 /// What never stands below a pure crate.
-const IMPURE: &[&str] =
-    &["async-std", "axum", "hyper", "mio", "object_store", "reqwest", "rustls", "smol", "socket2", "tokio", "tonic"];
+const IMPURE: &[&str] = &[
+    "async-std",
+    "axum",
+    "hyper",
+    "mio",
+    "object_store",
+    "reqwest",
+    "rustls",
+    "smol",
+    "socket2",
+    "tokio",
+    "tonic",
+];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "manager", "misc", "shared", "util", "utils"];
@@ -108,9 +119,8 @@ fn edges_go_down() {
 fn pure_crates_stay_pure() {
     let resolve = &metadata()["resolve"];
     let nodes: BTreeMap<&str, &Value> = list(resolve, "nodes").map(|node| (text(node, "id"), node)).collect();
-    let names: BTreeMap<&str, &str> = list(metadata(), "packages")
-        .map(|package| (text(package, "id"), text(package, "name")))
-        .collect();
+    let names: BTreeMap<&str, &str> =
+        list(metadata(), "packages").map(|package| (text(package, "id"), text(package, "name"))).collect();
     let mut problems = Vec::new();
     for package in members().into_iter().filter(|package| PURE.contains(&text(package, "name"))) {
         let start = text(package, "id");
@@ -134,7 +144,10 @@ fn pure_crates_stay_pure() {
             let name = names.get(id).copied().unwrap_or_default();
             if IMPURE.contains(&name) {
                 let by = names.get(by).copied().unwrap_or_default();
-                problems.push(format!("`{}` is pure, yet `{name}` stands below it, by `{by}`", text(package, "name")));
+                problems.push(format!(
+                    "`{}` is pure, yet `{name}` stands below it, by `{by}`",
+                    text(package, "name")
+                ));
             }
         }
     }
@@ -152,7 +165,11 @@ fn versions_stand_in_the_root_manifest_alone() {
             let line = line.trim();
             if line.starts_with('[') {
                 inside = line.contains("dependencies");
-            } else if inside && !line.is_empty() && !line.starts_with('#') && !line.contains("workspace = true") {
+            } else if inside
+                && !line.is_empty()
+                && !line.starts_with('#')
+                && !line.contains("workspace = true")
+            {
                 problems.push(format!("{manifest}:{}: write `NAME.workspace = true`", number + 1));
             }
         }

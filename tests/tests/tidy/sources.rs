@@ -93,7 +93,8 @@ fn modules(path: &str, text: &str) -> Vec<String> {
     for line in text.lines().map(str::trim) {
         if let Some(quoted) = line.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")) {
             named = Some(format!("{folder}/{quoted}"));
-        } else if let Some(quoted) = line.split("include!(\"").nth(1).and_then(|rest| rest.split('"').next()) {
+        } else if let Some(quoted) = line.split("include!(\"").nth(1).and_then(|rest| rest.split('"').next())
+        {
             found.push(format!("{folder}/{quoted}"));
         } else if let Some(name) = module(line) {
             match named.take() {
@@ -115,14 +116,14 @@ fn module(line: &str) -> Option<&str> {
 
 #[test]
 fn one_format_for_all() {
-    let configurations: Vec<String> = repository::files()
-        .into_iter()
-        .filter(|path| path.ends_with("rustfmt.toml"))
-        .collect();
+    let configurations: Vec<String> =
+        repository::files().into_iter().filter(|path| path.ends_with("rustfmt.toml")).collect();
     assert_eq!(configurations, [".rustfmt.toml"], "one configuration formats every file");
     let skipped = repository::with_ending(".rs")
         .into_iter()
-        .filter(|path| repository::text(path).lines().any(|line| line.trim() == concat!("#[rustfmt::", "skip]")))
+        .filter(|path| {
+            repository::text(path).lines().any(|line| line.trim() == concat!("#[rustfmt::", "skip]"))
+        })
         .map(|path| format!("{path}: leave the layout to rustfmt"))
         .collect();
     no_problems(skipped);

@@ -70,7 +70,8 @@ fn the_text_is_about_the_product() {
                 }
             }
             if !at_home(&path, "#") && is_prose(&path) && names_an_issue(line) {
-                problems.push(format!("{path}:{}: names an issue by number; say what it is about", number + 1));
+                problems
+                    .push(format!("{path}:{}: names an issue by number; say what it is about", number + 1));
             }
         }
     }
@@ -83,7 +84,8 @@ fn at_home(path: &str, phrase: &str) -> bool {
 
 fn found(line: &str, stranger: &Stranger) -> bool {
     line.match_indices(stranger.phrase).any(|(at, phrase)| {
-        let joined = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let joined =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let bytes = line.as_bytes();
         !stranger.word || (!joined(bytes[..at].last()) && !joined(bytes.get(at + phrase.len())))
     })
@@ -109,7 +111,9 @@ fn names_an_issue(line: &str) -> bool {
 #[test]
 fn strangers_are_recognised() {
     assert!(names_an_issue("see #123") && names_an_issue("thanos#77.") && names_an_issue("(#9)"));
-    assert!(!names_an_issue("#![allow]") && !names_an_issue("colour \"#123456\"") && !names_an_issue("#1abc"));
+    assert!(
+        !names_an_issue("#![allow]") && !names_an_issue("colour \"#123456\"") && !names_an_issue("#1abc")
+    );
     let word = Stranger { phrase: "todo", instead: "", word: true };
     assert!(found("// todo: later", &word) && !found("methodology, todos", &word));
 }
