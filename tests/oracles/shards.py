@@ -31,11 +31,25 @@ def divides(rule):
 
 
 def words(pattern):
-    """The literal alternatives of a regular expression, if it is nothing more."""
-    pattern = str(pattern).removeprefix("(").removesuffix(")")
-    alternatives = [re.sub(r"\\(.)", r"\1", part) for part in pattern.split("|")]
-    plain = re.fullmatch(r"(?:[\w/;.:-]|\\.|\|)*", pattern) and "\\d" not in pattern and ".*" not in pattern
-    return alternatives if plain else None
+    """The texts that a regular expression stands for, if it only lists them: `a|b`, `(a|b);c`."""
+    pattern = str(pattern)
+    if re.search(r"[*+?\[\]{}^$]|(?<!\\)\.|\\[a-zA-Z]", pattern):
+        return None
+    alternatives, depth = [""], 0
+    for character in pattern:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "|" and depth == 0:
+            alternatives.append("")
+        else:
+            alternatives[-1] += character
+    found = []
+    for alternative in alternatives:
+        group = re.match(r"(.*?)\(([^()]*)\)(.*)$", alternative)
+        if group:
+            found += [text for part in group[2].split("|") for text in words(group[1] + part + group[3]) or []]
+        else:
+            found.append(re.sub(r"\\(.)", r"\1", alternative))
+    return found
 
 
 def targets(job, count, rng):

@@ -133,7 +133,7 @@ fn id(value: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// Names for all elements; the second of two equal names becomes `name#2`.
+/// Names for all elements; the second of two equal names gets `#2` behind it.
 fn names<'a>(list: &'a [Value], id: impl Fn(&'a Value) -> Option<String>) -> Named<'a> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     list.iter()

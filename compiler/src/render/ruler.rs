@@ -1,4 +1,4 @@
-//! Rulers.
+//! Rulers: StatefulSets that evaluate the rules which need a view over all Prometheus servers.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -75,7 +75,10 @@ impl Count {
                 self.maps += 1;
                 for (key, below) in map {
                     match below {
-                        Value::String(text) if embedded && [".yaml", ".yml", ".tmpl"].iter().any(|end| key.ends_with(end)) => {
+                        Value::String(text)
+                            if embedded
+                                && [".yaml", ".yml", ".tmpl"].iter().any(|end| key.ends_with(end)) =>
+                        {
                             let documents = yaml::parse(text).expect("embedded YAML parses");
                             documents.iter().for_each(|document| self.add(document, false));
                         }
@@ -154,7 +157,11 @@ fn attack(name: &str, text: &str) -> (usize, usize) {
             let Some(found) = with(payload, &mut seen, false) else { continue };
             accepted += 1;
             let place = &text[at.0..at.1];
-            assert_eq!(Some(&found), reference.as_ref(), "{name}: {place} replaced by {payload:?} changes the structure");
+            assert_eq!(
+                Some(&found),
+                reference.as_ref(),
+                "{name}: {place} replaced by {payload:?} changes the structure"
+            );
         }
     }
     (cases, accepted)
@@ -167,8 +174,10 @@ fn hostile_strings_never_change_the_structure() {
         let (name, text) = section.split_once(" ---\n").expect("a section has a name");
         handles.push(std::thread::spawn(move || attack(name, text)));
     }
-    let results: Vec<(usize, usize)> =
-        handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
+    let results: Vec<(usize, usize)> = handles
+        .into_iter()
+        .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        .collect();
     let (cases, accepted) = results.iter().fold((0, 0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
     println!("{cases} cases, {accepted} accepted, {} refused, 0 changes of structure", cases - accepted);
     assert!(cases >= 20_000, "{cases} cases");

@@ -10,7 +10,11 @@ fn promtool_and_amtool_accept_every_configuration() {
     program::debian("amtool", "prometheus-alertmanager");
     let mut oracle = program::oracle("prometheus_config.py");
     oracle.args(trees::all().iter().map(|tree| &tree.folder));
-    print(&program::succeed(&mut oracle));
+    let said = program::succeed(&mut oracle);
+    print(&said);
+    for judge in ["promtool check config", "promtool check rules", "amtool check-config"] {
+        assert!(said.contains(judge), "no golden tree has anything for `{judge}`");
+    }
 }
 
 #[test]

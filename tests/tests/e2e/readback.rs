@@ -17,7 +17,7 @@ fn documents() -> (String, usize) {
     for path in trees::all().iter().flat_map(|tree| trees::yaml_files(&tree.folder)) {
         let text = std::fs::read_to_string(&path).expect("golden files are text");
         for document in split(&text) {
-            let value: Value = serde_saphyr::from_str(document)
+            let value: Value = serde_saphyr::from_str(&document)
                 .unwrap_or_else(|error| panic!("{}: {error}\n{document}", path.display()));
             lines.push_str(&json!({ "yaml": document, "value": value }).to_string());
             lines.push('\n');
@@ -29,9 +29,16 @@ fn documents() -> (String, usize) {
 }
 
 /// The documents of a stream. A line `---` inside a text stands deeper, so it never begins one.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n---\n")
-        .filter(|document| document.lines().any(|line| !line.starts_with('#') && line != "---"))
+fn split(text: &str) -> Vec<String> {
+    let mut documents = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        match documents.last_mut() {
+            Some(document) if line != "---\n" => document.push_str(line),
+            _ => documents.push(String::new()),
+        }
+    }
+    documents.retain(|document| document.lines().any(|line| !line.starts_with('#')));
+    documents
 }
 
 #[test]

@@ -6,8 +6,6 @@ use tests::repository;
 
 /// One golden tree.
 pub(crate) struct Tree {
-    /// Name of the example.
-    pub(crate) name: String,
     /// Its folder.
     pub(crate) folder: PathBuf,
     /// Whether its profile is `bare`: objects as tutorials write them.
@@ -21,7 +19,7 @@ pub(crate) fn all() -> Vec<Tree> {
         .map(|name| {
             let example = name.split('.').next().unwrap_or(&name);
             let bare = repository::text(&format!("examples/{example}.kdl")).contains("profile=bare");
-            Tree { folder: repository::root().join("golden").join(&name), name, bare }
+            Tree { folder: repository::root().join("golden").join(&name), bare }
         })
         .collect();
     assert!(!trees.is_empty(), "golden/ is empty: `make golden` renders the examples");
