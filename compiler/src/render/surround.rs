@@ -166,10 +166,11 @@ fn ingress(cluster: &Cluster, component: &Component) -> Value {
         }
         rule["from"] = Value::Array(peers);
         rules.push(rule);
-        if port.name == "mesh-tcp" {
-            if let Some(last) = rules.last_mut() {
-                last["ports"] = json!([{ "port": "mesh-tcp", "protocol": "TCP" }, { "port": "mesh-udp", "protocol": "UDP" }]);
-            }
+        if port.name == "mesh-tcp"
+            && let Some(last) = rules.last_mut()
+        {
+            last["ports"] =
+                json!([{ "port": "mesh-tcp", "protocol": "TCP" }, { "port": "mesh-udp", "protocol": "UDP" }]);
         }
     }
     Value::Array(rules)

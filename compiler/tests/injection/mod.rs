@@ -168,6 +168,7 @@ fn attack(name: &str, text: &str) -> (usize, usize) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many cases were run belongs into the log")]
 fn hostile_strings_never_change_the_structure() {
     let mut handles = Vec::new();
     for section in include_str!("topologies.kdl").split("--- ").filter(|section| !section.is_empty()) {
