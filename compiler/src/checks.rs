@@ -5,6 +5,7 @@ mod cmp004;
 mod idn002;
 mod idn012;
 mod kdl013;
+mod sec003;
 mod sto001;
 mod ten001;
 mod ver001;
@@ -21,6 +22,7 @@ pub const ALL: &[Check] = &[
     ("IDN002", idn002::check),
     ("IDN012", idn012::check),
     ("KDL013", kdl013::check),
+    ("SEC003", sec003::check),
     ("STO001", sto001::check),
     ("TEN001", ten001::check),
     ("VER001", ver001::check),

@@ -303,6 +303,13 @@ impl FromValue for SecretValue {
                 }
             };
         }
+        if text == "file:" {
+            diagnostics.push(
+                Diagnostic::error("KDL006", value.span, "a file reference names a path")
+                    .help("write \"file:PATH\""),
+            );
+            return None;
+        }
         Some(match text.strip_prefix("file:") {
             Some(path) => SecretValue::File(path.to_string()),
             None => SecretValue::Literal(text.clone()),

@@ -30,7 +30,7 @@ impl Cache {
             None => (written.as_str(), shared_address(cluster, &written.value)),
         };
         match kind {
-            "" | "none" => None,
+            "" | "none" if address.is_none() => None,
             "memory" => Some(Cache::Memory(megabytes)),
             "memcached" => {
                 let address = address
