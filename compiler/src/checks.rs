@@ -44,7 +44,8 @@ pub fn run(model: &Model, today: &str, diagnostics: &mut Vec<Diagnostic>) {
 
 /// Whether a finding is about quality and not about a broken input: under `bare` it is only reported.
 fn is_advice(code: &str) -> bool {
-    const HARD: &[&str] = &["RES006", "RES007", "RUL001", "VER001", "VER003", "RLD004", "SHD006", "CMP002"];
+    const HARD: &[&str] =
+        &["ALR010", "RES006", "RES007", "RUL001", "VER001", "VER003", "RLD004", "SHD006", "CMP002"];
     let groups = [
         "IDN", "SHD", "ALR", "STO", "OBJ", "CMP", "QRY", "DSC", "RBC", "POD", "RES", "RUL", "RLD", "SEC",
         "VER", "MCL", "TEN",

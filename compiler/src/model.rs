@@ -1,5 +1,6 @@
 //! What a topology means: defaults filled in, names given, the graph drawn. Everything after this reads the model only.
 
+pub mod alertmanager;
 pub mod bucket;
 pub mod build;
 pub mod components;
@@ -8,6 +9,7 @@ pub mod graph;
 pub mod jobs;
 pub mod profile;
 pub mod prometheus;
+pub mod rules;
 pub mod scrape;
 pub mod shards;
 pub mod storage;
@@ -69,6 +71,10 @@ pub struct Cluster {
     pub blackbox_config: Option<String>,
     /// Who talks to whom.
     pub edges: Vec<crate::pipeline::Edge>,
+    /// Rules and who evaluates them.
+    pub rules: rules::Rules,
+    /// Alertmanager: one that runs here, or somebody else's.
+    pub alertmanager: Option<alertmanager::Alertmanager>,
 }
 
 /// The receivers that a cluster pushes to.

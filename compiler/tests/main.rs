@@ -4,6 +4,7 @@
 mod cli;
 mod injection;
 mod render;
+mod rules;
 mod suite;
 mod thanos;
 mod tutorial;

@@ -1,19 +1,29 @@
 //! Decoded topology to model.
 
-use super::{Cluster, Model, Profile, PrometheusGroup, PushTarget, Role, Versions, components, graph, jobs};
+use super::{
+    Cluster, Model, Profile, PrometheusGroup, PushTarget, Role, Versions, alertmanager, components, graph,
+    jobs, rules,
+};
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Image, Program, Version, default_version, supported_range};
+use crate::source::{Sources, World};
 use crate::topology::Decoded;
 use crate::topology::decode::Written;
 use crate::topology::nodes::whole::{Runtime, SecretBackend, Topology};
 use crate::topology::values::VersionText;
 
-/// Resolves everything that was decoded.
-pub fn build(decoded: Decoded, diagnostics: &mut Vec<Diagnostic>) -> Model {
+/// Resolves everything that was decoded; files that nodes name are read through `world` and join `sources`.
+pub fn build(
+    decoded: Decoded,
+    world: &dyn World,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Model {
+    let mut library = rules::Library::new(world, sources);
     let mut clusters = Vec::new();
     let (name, clustered, profiles) = (decoded.name, decoded.clustered, decoded.profiles);
     for topology in decoded.parts {
-        clusters.push(cluster(topology, &name, clustered, &profiles, diagnostics));
+        clusters.push(cluster(topology, &name, clustered, &profiles, &mut library, diagnostics));
     }
     for at in 0..clusters.len() {
         clusters[at].push = push_target(&clusters, &clusters[at]);
@@ -58,6 +68,7 @@ fn cluster(
     whole: &str,
     clustered: bool,
     profiles: &[crate::topology::tree::Node],
+    library: &mut rules::Library,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Cluster {
     let profile = Profile::find(topology.profile.as_ref(), profiles, diagnostics);
@@ -150,6 +161,8 @@ fn cluster(
         manifests: Vec::new(),
         blackbox_config: None,
         edges: Vec::new(),
+        rules: rules::Rules::default(),
+        alertmanager: None,
         profile,
         topology,
     };
@@ -189,6 +202,8 @@ fn cluster(
     super::storage::findings(&cluster, diagnostics);
     cluster.namespaces = namespaces(&cluster);
     cluster.edges = graph::edges(&cluster);
+    cluster.rules = rules::resolve(&cluster, library, diagnostics);
+    cluster.alertmanager = alertmanager::resolve(&cluster, library, diagnostics);
     cluster
 }
 

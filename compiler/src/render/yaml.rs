@@ -5,12 +5,14 @@
 //! aliases cannot be used to blow a small text up into a large one.
 
 mod block;
+mod located;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 use serde_saphyr::options::MergeKeyPolicy;
 
 pub use block::{config_map_yaml, indent_block};
+pub use located::{Located, Tree, parse_located};
 
 /// Largest text that [`parse`] accepts; Kubernetes itself refuses objects far smaller than this.
 pub const MAX_INPUT_BYTES: usize = 64 * 1024 * 1024;
@@ -102,11 +104,20 @@ fn leads_with_tab(text: &str) -> bool {
 ///
 /// Booleans are `true` and `false` only, `0644` is octal as for kubectl, and merge keys are resolved.
 pub fn parse(text: &str) -> Result<Vec<Value>, YamlError> {
+    check_size(text)?;
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| from_error(&error))
+}
+
+fn check_size(text: &str) -> Result<(), YamlError> {
     if text.len() > MAX_INPUT_BYTES {
         let message = format!("the text has {} bytes, more than {MAX_INPUT_BYTES}", text.len());
         return Err(YamlError { line: 0, column: 0, message });
     }
-    let options = serde_saphyr::options! {
+    Ok(())
+}
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
@@ -122,12 +133,12 @@ pub fn parse(text: &str) -> Result<Vec<Value>, YamlError> {
         legacy_octal_numbers: true,
         strict_booleans: true,
         with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let (line, column) =
-            error.location().map_or((0, 0), |at| (to_usize(at.line()), to_usize(at.column())));
-        YamlError { line, column, message: message_of(&error, line, column) }
-    })
+    }
+}
+
+fn from_error(error: &serde_saphyr::Error) -> YamlError {
+    let (line, column) = error.location().map_or((0, 0), |at| (to_usize(at.line()), to_usize(at.column())));
+    YamlError { line, column, message: message_of(error, line, column) }
 }
 
 fn to_usize(n: u64) -> usize {
