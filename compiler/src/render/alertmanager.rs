@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::flags::Flags;
 use super::output::Output;
-use super::{pod, surround};
+use super::{pod, surround, thanos};
 use crate::facts::Program;
 use crate::model::alertmanager::{Alertmanager, Deployed, SECRETS_FOLDER};
 use crate::model::{Cluster, Component, Role};
@@ -163,7 +163,7 @@ fn stateful_set(out: &mut Output, component: &Component, deployed: &Deployed, co
     if !cluster.bare {
         context.derived(
             "pod_annotations",
-            json!({ "pronoia.dev/config-hash": digest }),
+            json!({ "checksum/config": digest }),
             "the configuration: Alertmanager does not watch its file, so a change replaces the pods one by one",
         );
     }
@@ -184,7 +184,7 @@ fn args(cluster: &Cluster, component: &Component) -> Vec<String> {
         .maybe("--data.retention", retention)
         .flag("--log.level", &*cluster.log)
         .flag("--web.listen-address", ":9093")
-        .maybe("--web.external-url", external_url.map(|url| &url.value))
+        .maybe("--web.external-url", external_url.map(|url| thanos::literal(&url.value)))
         // Probes, Prometheus and peers speak to the pod itself, whatever path users see.
         .maybe("--web.route-prefix", external_url.map(|_| "/"));
     if *component.replicas > 1 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::alertmanager::AlertmanagerTargets;
 use super::output::Output;
 use super::prometheus::{config_map_name, folder, paths, retention_in_file};
 use super::prometheus_config::{
@@ -14,7 +15,7 @@ use super::prometheus_config::{
 use crate::facts::Version;
 use crate::model::jobs::SECRETS_DIR;
 use crate::model::scrape::config::{HttpClient, TlsConfig};
-use crate::model::{Cluster, Component, PrometheusGroup, Role};
+use crate::model::{Cluster, Component, PrometheusGroup};
 use crate::topology::values::SecretValue;
 
 /// Adds the configuration of one shard; `jobs` are the texts of the group's jobs, made once for all shards.
@@ -75,19 +76,15 @@ fn literal(cluster: &Cluster, value: &str) -> String {
 }
 
 fn alerting(cluster: &Cluster, group: &PrometheusGroup) -> Option<Alerting> {
-    let node = cluster.topology.alertmanager.as_ref()?;
-    let target = match (&node.external, cluster.first(Role::Alertmanager)) {
-        (Some(address), _) => {
-            let scheme = node.scheme.as_ref().map_or("http", |scheme| scheme.value.word());
-            AlertmanagerConfig {
-                scheme: (cluster.bare || scheme != "http").then(|| scheme.to_string()),
-                path_prefix: cluster.bare.then(|| "/".to_string()),
-                ..AlertmanagerConfig::fixed(vec![address.value.clone()])
-            }
-        }
+    let target = match super::alertmanager::targets(cluster) {
+        AlertmanagerTargets::None => return None,
+        AlertmanagerTargets::Static { scheme, path_prefix, addresses } => AlertmanagerConfig {
+            scheme: (cluster.bare || scheme != "http").then(|| scheme.to_string()),
+            path_prefix: (cluster.bare || path_prefix != "/").then_some(path_prefix),
+            ..AlertmanagerConfig::fixed(addresses)
+        },
         // Every peer gets every alert: the headless Service names them all.
-        (None, Some(component)) => AlertmanagerConfig::by_srv(&component.srv("http")),
-        (None, None) => return None,
+        AlertmanagerTargets::Peers { srv, .. } => AlertmanagerConfig::by_srv(&srv),
     };
     let mut alerting = Alerting::dropping([group.replica_label.value.as_str()]);
     alerting.alertmanagers.push(target);

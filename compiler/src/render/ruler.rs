@@ -47,8 +47,9 @@ fn ruler(out: &mut Output, node: &Ruler, component: &Component) {
     for query in cluster.with_role(Role::Query) {
         flags.flag("--query", format!("dnssrv+{}", query.srv("http")));
     }
-    for url in alertmanagers(cluster) {
-        flags.flag("--alertmanagers.url", url);
+    // Each Alertmanager by itself: behind one address every replica would learn of other alerts.
+    for url in super::alertmanager::targets(cluster).ruler_urls() {
+        flags.flag("--alertmanagers.url", thanos::literal(&url));
     }
     flags.maybe("--alert.query-url", query_url(cluster));
     let maps = rule_maps(out);
@@ -90,17 +91,6 @@ fn labels(cluster: &Cluster, node: &Ruler) -> Vec<String> {
     }
     labels.extend(written.into_iter().map(|(name, value)| thanos::label(&name.value, &value.value)));
     labels
-}
-
-/// All Alertmanagers, each by itself: behind one address every replica would learn of other alerts.
-fn alertmanagers(cluster: &Cluster) -> Vec<String> {
-    let external = cluster.topology.alertmanager.as_ref().and_then(|node| {
-        let address = node.external.as_ref()?;
-        let scheme = node.scheme.as_ref().map_or("http", |scheme| scheme.value.word());
-        Some(format!("{scheme}://{}", thanos::literal(&address.value)))
-    });
-    let own = cluster.with_role(Role::Alertmanager).map(|am| format!("dnssrv+http://{}", am.srv("http")));
-    external.into_iter().chain(own).collect()
 }
 
 /// Where people see the expression of an alert.

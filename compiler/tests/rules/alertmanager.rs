@@ -130,7 +130,7 @@ fn a_changed_configuration_changes_the_pods() {
     let hash = |topology: &str| {
         let outcome = rendered(topology, &[]);
         let set = object(&outcome, FILE, "StatefulSet/demo-alertmanager");
-        set["spec"]["template"]["metadata"]["annotations"]["pronoia.dev/config-hash"].to_string()
+        set["spec"]["template"]["metadata"]["annotations"]["checksum/config"].to_string()
     };
     assert_eq!(hash(GENERATED), hash(&GENERATED.replace("240h", "100h")));
     assert_ne!(hash(GENERATED), hash(&GENERATED.replace("#alerts", "#others")));
@@ -242,6 +242,12 @@ fn somebody_elses_is_not_deployed() {
     let outcome =
         rendered(r#"topology t { prometheus; alertmanager external="https://am.example.net/prod"; }"#, &[]);
     assert!(outcome.artefacts.iter().all(|artefact| !artefact.path.contains("alertmanager.y")));
+    let prometheus = text(&outcome, "raw/prometheus-shard-0.yml");
+    let alerting = config(&prometheus)["alerting"]["alertmanagers"].take();
+    assert_eq!(
+        alerting,
+        json!([{ "scheme": "https", "path_prefix": "/prod", "static_configs": [{ "targets": ["am.example.net:443"] }] }])
+    );
     let outcome = render(r#"topology t { prometheus; alertmanager external="nowhere"; }"#, &[]);
     assert_found(&outcome, "KDL007 error top.kdl:1:48: `nowhere` is no address");
 }
