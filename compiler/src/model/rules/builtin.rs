@@ -80,7 +80,8 @@ fn is_deployed(cluster: &Cluster, file: &str) -> bool {
 
 /// The built-in groups of a cluster; an alert that the user has under the same name gives way.
 pub(super) fn groups(cluster: &Cluster, own: &[Placed], diagnostics: &mut Vec<Diagnostic>) -> Vec<Placed> {
-    if !cluster.profile.flag("monitoring.alerts") {
+    let wanted = cluster.profile.or_flag(cluster.topology.alerts.as_ref(), "monitoring.alerts");
+    if !wanted.value {
         return Vec::new();
     }
     let view = View::new(cluster);

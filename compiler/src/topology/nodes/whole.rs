@@ -61,6 +61,8 @@ node! {
             profile: String = "profile",
             /// Log level of all components.
             log: LogLevel = "log",
+            /// Renders the built-in alerts of every deployed component; `#false` leaves them out.
+            alerts: bool = "alerts",
             /// Failure zone of the cluster, for reports.
             zone: String = "zone",
             /// `server` (default) or `agent`: what kind of Prometheus the cluster runs.
