@@ -17,10 +17,11 @@ demo: ## Build, render examples/quickstart.kdl, show what came out
 	@echo
 	@find $(OUT) -type f | sort
 	@echo
-	@echo "$(OUT)/ is a complete deployment. Next:"
-	@echo "  kubectl apply --server-side -k $(OUT)        deploys it"
-	@echo "  cargo run --bin pronoia -- explain CODE      tells why a check objects"
-	@echo "  \$$EDITOR examples/quickstart.kdl && make demo   changes it"
+	@echo "$(OUT)/ is a complete deployment. What next:"
+	@echo "  target/debug/pronoia render examples/quickstart.kdl --stdout | kubectl apply --server-side -f -"
+	@echo "  target/debug/pronoia graph examples/quickstart.kdl"
+	@echo "  target/debug/pronoia explain KDL001"
+	@echo "  \$$EDITOR examples/quickstart.kdl; make demo"
 
 test: tools lint ## Install what is missing, then run everything that CI runs
 	.ci/stage "tests" .ci/cargo-test
