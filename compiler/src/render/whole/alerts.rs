@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::embedded::ALERTS;
+use crate::model::rules::builtin::is_deployed;
 use crate::model::{Cluster, Component, Role};
 use crate::render::yaml;
 
@@ -86,24 +87,15 @@ fn role(file: &str) -> Option<Role> {
     })
 }
 
-fn is_deployed(cluster: &Cluster, file: &str) -> bool {
-    match file {
-        "bucket" => cluster.topology.bucket.is_some(),
-        "sidecar" => cluster.prometheus.iter().any(|group| group.sidecar),
-        _ => role(file).is_none_or(|role| cluster.first(role).is_some()),
-    }
-}
-
 /// Adds the chapter, when the topology has our alerts.
 pub(super) fn write(text: &mut String, cluster: &Cluster) {
     if !cluster.profile.flag("monitoring.alerts") {
         return;
     }
     text.push_str("\n## Alerts\n\nEach alert links to its section here.\n");
-    for (file, alerts) in shipped().iter().filter(|(file, _)| is_deployed(cluster, file)) {
-        if alerts.is_empty() {
-            continue;
-        }
+    for (file, alerts) in
+        shipped().iter().filter(|(file, alerts)| !alerts.is_empty() && is_deployed(cluster, file))
+    {
         let _ = write!(text, "\n### Alerts of {file}\n");
         if let Some(component) = role(file).and_then(|role| cluster.first(role)) {
             look(text, component);
@@ -133,7 +125,7 @@ fn section(text: &mut String, alert: &Alert) {
     };
     let _ = write!(text, "\n#### {}\n\n{}, {wait}: {}.\n", alert.name, alert.severity, alert.summary);
     if !alert.description.is_empty() {
-        let _ = write!(text, "{}\n", alert.description);
+        let _ = writeln!(text, "{}", alert.description);
     }
 }
 
