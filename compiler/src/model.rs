@@ -3,6 +3,7 @@
 pub mod alertmanager;
 pub mod bucket;
 pub mod build;
+pub mod capacity;
 pub mod components;
 pub mod extra;
 pub mod graph;

@@ -144,7 +144,7 @@ fn run(world: &dyn World, request: &Request, wanted: bool) -> Outcome {
     if wanted && !diagnostic::has_errors(&outcome.diagnostics) {
         match Engine::new(request.templates.clone()) {
             Ok(engine) => {
-                let (artefacts, provenance, findings) = render::render(&model, &engine);
+                let (artefacts, provenance, findings) = render::render(&model, &engine, &outcome.sources);
                 outcome.diagnostics.extend(findings);
                 if !diagnostic::has_errors(&outcome.diagnostics) {
                     outcome.artefacts = artefacts;

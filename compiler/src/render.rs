@@ -33,14 +33,15 @@ pub mod workload;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Cluster, Model};
 use crate::pipeline::{Artefact, Provenance};
+use crate::source::Sources;
 use output::Output;
 use template::Engine;
 
 /// Renders every cluster of the model; the artefacts are sorted by path.
-pub fn render(model: &Model, engine: &Engine) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
+pub fn render(model: &Model, engine: &Engine, sources: &Sources) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
     let (mut artefacts, mut provenance, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new());
     for cluster in &model.clusters {
-        let (files, origins, findings) = render_cluster(model, cluster, engine);
+        let (files, origins, findings) = render_cluster(model, cluster, engine, sources);
         artefacts.extend(files);
         provenance.extend(origins);
         diagnostics.extend(findings);
@@ -54,8 +55,9 @@ fn render_cluster(
     model: &Model,
     cluster: &Cluster,
     engine: &Engine,
+    sources: &Sources,
 ) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
-    let mut out = Output::new(engine, cluster);
+    let mut out = Output::new(engine, cluster, sources);
     whole::namespaces(&mut out);
     storage::render(&mut out);
     prometheus::render(&mut out);

@@ -3,6 +3,7 @@
 
 mod cli;
 mod injection;
+mod platform;
 mod render;
 mod rules;
 mod suite;

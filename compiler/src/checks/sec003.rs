@@ -22,7 +22,10 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
             topology.trust.as_ref().and_then(|trust| trust.ca.as_ref()),
         ];
         for reference in references.into_iter().flatten() {
-            if !matches!(reference.value, SecretValue::Reference { .. }) {
+            // A password that is written out is SEC001.
+            let password = grafana.and_then(|grafana| grafana.password.as_ref());
+            let told = matches!(reference.value, SecretValue::Literal(_)) && password == Some(reference);
+            if !told && !matches!(reference.value, SecretValue::Reference { .. }) {
                 diagnostics.push(
                     Diagnostic::error("SEC003", reference.span, "no Secret is named here")
                         .help("write \"secret:NAME/KEY\""),

@@ -12,6 +12,7 @@ use super::yaml;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Cluster, Sourced};
 use crate::pipeline::{Artefact, Origin, Provenance};
+use crate::source::Sources;
 
 /// The values that a template may name, and who set them.
 #[derive(Debug, Default, Clone)]
@@ -78,6 +79,8 @@ pub struct Output<'a> {
     engine: &'a Engine,
     /// The cluster that is rendered.
     pub cluster: &'a Cluster,
+    /// The files of the topology.
+    pub sources: &'a Sources,
     /// Objects in the order of output.
     pub objects: Vec<Object>,
     texts: Vec<Artefact>,
@@ -91,10 +94,11 @@ pub struct Output<'a> {
 
 impl<'a> Output<'a> {
     /// An empty output.
-    pub fn new(engine: &'a Engine, cluster: &'a Cluster) -> Output<'a> {
+    pub fn new(engine: &'a Engine, cluster: &'a Cluster, sources: &'a Sources) -> Output<'a> {
         Output {
             engine,
             cluster,
+            sources,
             objects: Vec::new(),
             texts: Vec::new(),
             provenance: Vec::new(),
@@ -169,6 +173,11 @@ impl<'a> Output<'a> {
     /// Adds a file that is not a Kubernetes object: an input for promtool, a policy, a runbook.
     pub fn text(&mut self, path: &str, pieces: Vec<Arc<str>>) {
         self.texts.push(Artefact { path: format!("{}{path}", self.cluster.folder), pieces });
+    }
+
+    /// The files that are no Kubernetes objects, as far as they are made.
+    pub fn texts(&self) -> &[Artefact] {
+        &self.texts
     }
 
     /// Types, orders and writes everything; the list is sorted by path.

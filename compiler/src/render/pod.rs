@@ -15,7 +15,7 @@ pub fn context(cluster: &Cluster, component: &Component) -> Context {
         .derived("namespace", &component.namespace, "topology namespace")
         .derived("labels", &component.labels, why)
         .derived("selector", &component.selector, why)
-        .derived("pod_labels", &component.labels, why)
+        .derived("pod_labels", pod_labels(cluster, component), why)
         .put("annotations", Value::Null)
         .put("pod_annotations", Value::Null)
         .sourced("replicas", &component.replicas)
@@ -53,6 +53,23 @@ pub fn context(cluster: &Cluster, component: &Component) -> Context {
         None => context.put("storage_class", Value::Null),
     };
     context
+}
+
+/// Labels of the pods: the component's, and those by which a cloud knows who may open the bucket.
+fn pod_labels(cluster: &Cluster, component: &Component) -> Value {
+    use crate::model::Role;
+    let mut labels = json!(component.labels);
+    let reads = matches!(
+        component.role,
+        Role::Prometheus | Role::Store | Role::Compact | Role::Ruler | Role::Receive
+    );
+    if reads
+        && let Some(access) = super::bucket::access(cluster)
+        && let Some(labels) = labels.as_object_mut()
+    {
+        labels.extend(access.pod_labels);
+    }
+    labels
 }
 
 /// Ports of the main container.

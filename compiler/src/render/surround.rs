@@ -219,3 +219,12 @@ pub fn all(out: &mut Output, files: &Files, component: &Component) {
     budget(out, files.budget, component);
     network(out, files.network, component);
 }
+
+/// The kind of a component's workload.
+pub fn kind(component: &Component) -> &'static str {
+    match component.role {
+        Role::NodeExporter => "DaemonSet",
+        _ if component.stateful => "StatefulSet",
+        _ => "Deployment",
+    }
+}

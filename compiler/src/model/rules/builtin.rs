@@ -56,7 +56,7 @@ fn forget_places(group: &mut RuleGroup) {
 }
 
 /// Whether the file is about something that this cluster deploys.
-fn is_deployed(cluster: &Cluster, file: &str) -> bool {
+pub fn is_deployed(cluster: &Cluster, file: &str) -> bool {
     let has = |role| cluster.first(role).is_some();
     match file {
         "prometheus" => has(Role::Prometheus),
