@@ -55,7 +55,7 @@ fn shipped_templates_are_all_files_of_the_folder_and_clean() {
 #[test]
 fn a_shipped_template_renders() {
     let engine = Engine::new(BTreeMap::new()).expect("the shipped templates compile");
-    let port = json!({ "name": "http", "port": 9090, "target": "http", "node": null, "app_protocol": null });
+    let port = json!({ "name": "http", "port": 9090, "target": "http", "protocol": "TCP" });
     let mut context = json!({
         "name": "prometheus", "namespace": "monitoring", "labels": { "on": "yes" }, "annotations": null,
         "headless": false, "type": "ClusterIP", "selector": {}, "ports": [port],
@@ -72,8 +72,7 @@ fn a_shipped_template_renders() {
     context["publish_not_ready"] = json!(true);
     let service =
         engine.render("service.yaml.j2", &context).map(|rendered| rendered.objects[0]["spec"].clone());
-    let spec =
-        json!({ "clusterIP": "None", "publishNotReadyAddresses": true, "selector": {}, "ports": ports });
+    let spec = json!({ "type": "ClusterIP", "clusterIP": "None", "publishNotReadyAddresses": true, "selector": {}, "ports": ports });
     assert_eq!(service, Ok(spec));
 }
 
