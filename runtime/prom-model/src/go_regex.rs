@@ -7,6 +7,7 @@ mod class;
 mod error;
 mod escape;
 mod expand;
+mod memo;
 mod parser;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,9 @@ impl GoRegex {
         if pattern.len() > PATTERN_BYTES_MAX {
             return Err(refuse(GoRegexErrorKind::TooLarge));
         }
+        if let Some(known) = memo::find(pattern, dot) {
+            return Ok(known);
+        }
         let parsed = parser::parse(pattern, dot)?;
         let literals = literals_of(&parsed.hir);
         let anchored = Hir::concat(vec![Hir::look(Look::Start), parsed.hir, Hir::look(Look::End)]);
@@ -75,7 +79,9 @@ impl GoRegex {
             .map_err(|_| refuse(GoRegexErrorKind::TooLarge))?;
         let inner =
             Inner { pattern: pattern.to_owned(), dot, group_names: parsed.group_names, literals, program };
-        Ok(GoRegex(Arc::new(inner)))
+        let regex = GoRegex(Arc::new(inner));
+        memo::keep(&regex);
+        Ok(regex)
     }
 
     /// The pattern `(.*)`, the default of relabelling.

@@ -8,6 +8,9 @@ use serde_saphyr::Spanned;
 
 use super::{YamlError, check_size, from_error, options};
 
+/// Bytes between the start of a key and the start of its value, within which the key is looked for.
+const KEY_DISTANCE_MAX: usize = 1024;
+
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located {
@@ -48,7 +51,7 @@ enum Raw {
     /// A scalar that is no string, as the reader understood it.
     Other(String),
     List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Map(Vec<(String, Spanned<Raw>)>),
 }
 
 fn range<T>(value: &Spanned<T>, text: &str) -> Range<usize> {
@@ -57,6 +60,14 @@ fn range<T>(value: &Spanned<T>, text: &str) -> Range<usize> {
     let start = size(span.byte_offset()).unwrap_or(0).min(text.len());
     let end = start.saturating_add(size(span.byte_len()).unwrap_or(0)).min(text.len());
     start..end
+}
+
+/// The place of a key: the nearest text before its value. Asking the reader for it costs as much as the rest together.
+fn key_before(key: &str, value: usize, text: &str) -> Range<usize> {
+    let from = value.saturating_sub(KEY_DISTANCE_MAX);
+    let from = (from..=value).find(|at| text.is_char_boundary(*at)).unwrap_or(value);
+    let found = text.get(from..value).and_then(|before| before.rfind(key));
+    found.map_or(value..value, |at| from + at..from + at + key.len())
 }
 
 fn settle(value: Spanned<Raw>, text: &str) -> Located {
@@ -76,8 +87,9 @@ fn settle(value: Spanned<Raw>, text: &str) -> Located {
             entries
                 .into_iter()
                 .map(|(key, item)| {
-                    let place = range(&key, text);
-                    (key.value, place, settle(item, text))
+                    let item = settle(item, text);
+                    let place = key_before(&key, item.at.start, text);
+                    (key, place, item)
                 })
                 .collect(),
         ),
