@@ -73,7 +73,7 @@ mod tests {
             assert!(GoRegex::new(&pattern).is_ok_and(|regex| regex.is_match(&pattern)));
         }
         assert!(ANY.lock().unwrap_or_else(PoisonError::into_inner).len() <= ENTRIES_MAX);
-        for large in [r"(?:\pL{1,100}x){5}".to_string(), "x".repeat(PATTERN_BYTES_MAX + 1)] {
+        for large in [r"(?:\pL{1,20}x)".to_string(), "x".repeat(PATTERN_BYTES_MAX + 1)] {
             let regex = GoRegex::with_dot(&large, Dot::AnyButNewline);
             assert!(regex.is_ok(), "{large}: {regex:?}");
             assert!(find(&large, Dot::AnyButNewline).is_none(), "{large}");
