@@ -8,6 +8,7 @@ pub mod components;
 pub mod extra;
 pub mod graph;
 pub mod jobs;
+pub mod local;
 pub mod profile;
 pub mod prometheus;
 pub mod rules;
@@ -70,6 +71,8 @@ pub struct Cluster {
     pub manifests: Vec<(String, Vec<serde_json::Value>)>,
     /// The user's own blackbox-exporter configuration.
     pub blackbox_config: Option<String>,
+    /// Its processes, when it runs on one machine without Kubernetes.
+    pub local: Option<local::Local>,
     /// Who talks to whom.
     pub edges: Vec<crate::pipeline::Edge>,
     /// Rules and who evaluates them.

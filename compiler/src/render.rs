@@ -13,6 +13,7 @@ pub mod compact;
 pub mod exporters;
 pub mod grafana;
 pub mod kube;
+pub mod local;
 pub mod manifests;
 pub mod patch;
 mod pointer;
@@ -41,6 +42,12 @@ use template::Engine;
 pub fn render(model: &Model, engine: &Engine, sources: &Sources) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
     let (mut artefacts, mut provenance, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new());
     for cluster in &model.clusters {
+        if let Some(plan) = &cluster.local {
+            let (files, findings) = local::render(model, cluster, plan, engine, sources);
+            artefacts.extend(files);
+            diagnostics.extend(findings);
+            continue;
+        }
         let (files, origins, findings) = render_cluster(model, cluster, engine, sources);
         artefacts.extend(files);
         provenance.extend(origins);

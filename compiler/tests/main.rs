@@ -3,6 +3,7 @@
 
 mod cli;
 mod injection;
+mod local;
 mod platform;
 mod render;
 mod rules;

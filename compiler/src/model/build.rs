@@ -2,7 +2,7 @@
 
 use super::{
     Cluster, Model, Profile, PrometheusGroup, PushTarget, Role, Versions, alertmanager, components, graph,
-    jobs, rules,
+    jobs, local, rules,
 };
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Image, Program, Version, default_version, supported_range};
@@ -13,17 +13,20 @@ use crate::topology::nodes::whole::{Runtime, SecretBackend, Topology};
 use crate::topology::values::VersionText;
 
 /// Resolves everything that was decoded; files that nodes name are read through `world` and join `sources`.
+/// `local` is for processes on one machine.
 pub fn build(
     decoded: Decoded,
+    local: bool,
     world: &dyn World,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Model {
+    let mut ports = local.then(local::Ports::default);
     let mut library = rules::Library::new(world, sources);
     let mut clusters = Vec::new();
     let (name, clustered, profiles) = (decoded.name, decoded.clustered, decoded.profiles);
     for topology in decoded.parts {
-        clusters.push(cluster(topology, &name, clustered, &profiles, &mut library, diagnostics));
+        clusters.push(cluster(topology, &name, clustered, &profiles, &mut library, ports.as_mut(), diagnostics));
     }
     for at in 0..clusters.len() {
         clusters[at].push = push_target(&clusters, &clusters[at]);
@@ -47,7 +50,9 @@ fn push_target(clusters: &[Cluster], from: &Cluster) -> Option<PushTarget> {
     let door = target.first(Role::ReceiveRouter).or(target.first(Role::Receive))?;
     let published =
         receive.routers.as_ref().and_then(|routers| routers.ingress.as_ref()).map(|host| host.value.clone());
+    let near = target.local.as_ref().and_then(|local| local.with_role(door.role).next()?.other);
     let url = match (remote, published) {
+        _ if let Some(port) = near => format!("http://{}/api/v1/receive", local::loopback(port)),
         (true, Some(host)) => format!("https://{host}/api/v1/receive"),
         _ => format!("http://{}:19291/api/v1/receive", door.host()),
     };
@@ -59,7 +64,7 @@ fn push_target(clusters: &[Cluster], from: &Cluster) -> Option<PushTarget> {
             .or_text(tenants.and_then(|tenants| tenants.header.as_ref()), "receive.tenant-header")
             .value,
         tenant: push.tenant.as_ref().map(|tenant| tenant.value.0.clone()),
-        remote,
+        remote: remote && near.is_none(),
     })
 }
 
@@ -69,6 +74,7 @@ fn cluster(
     clustered: bool,
     profiles: &[crate::topology::tree::Node],
     library: &mut rules::Library,
+    ports: Option<&mut local::Ports>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Cluster {
     let profile = Profile::find(topology.profile.as_ref(), profiles, diagnostics);
@@ -160,6 +166,7 @@ fn cluster(
         push: None,
         manifests: Vec::new(),
         blackbox_config: None,
+        local: None,
         edges: Vec::new(),
         rules: rules::Rules::default(),
         alertmanager: None,
@@ -189,6 +196,7 @@ fn cluster(
         })
         .collect();
     cluster.components = components::list(&cluster, diagnostics);
+    cluster.local = ports.map(|ports| local::plan(&cluster, ports, diagnostics));
     jobs::resolve(&mut cluster, diagnostics);
     for component in &cluster.components {
         if !is_dns_label(&component.name) || component.name.len() > 52 {

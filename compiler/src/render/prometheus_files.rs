@@ -32,7 +32,7 @@ pub fn render(out: &mut Output, group: &PrometheusGroup, component: &Component, 
 }
 
 /// Everything but the jobs.
-fn config(cluster: &Cluster, group: &PrometheusGroup, component: &Component) -> PrometheusConfig {
+pub(super) fn config(cluster: &Cluster, group: &PrometheusGroup, component: &Component) -> PrometheusConfig {
     let mut external_labels: BTreeMap<String, String> = group
         .external_labels
         .iter()
