@@ -40,6 +40,11 @@ pub fn run(model: &Model, today: &str, diagnostics: &mut Vec<Diagnostic>) {
             .for_each(|found| found.severity = Severity::Info);
     }
     accepted::apply(model, today, diagnostics);
+    // Advice on a file that could not be read as meant would lead astray: what is misspelt counts as missing.
+    let own = |found: &Diagnostic| found.code.starts_with("KDL");
+    if diagnostics.iter().any(|found| own(found) && found.severity == Severity::Error) {
+        diagnostics.retain(|found| own(found) || found.severity == Severity::Error);
+    }
 }
 
 /// Whether a finding is about quality and not about a broken input: under `bare` it is only reported.

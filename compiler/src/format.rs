@@ -22,7 +22,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     if diagnostics.iter().any(|diagnostic| diagnostic.code == "KDL011") {
         return Err(diagnostics);
     }
-    let Ok(before) = KdlDocument::parse_v2(text) else {
+    let Some(before) = parse::document(text) else {
         if diagnostics.is_empty() {
             diagnostics.push(Diagnostic::error(
                 "KDL001",
@@ -36,7 +36,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     // Moving the lines of multi-line strings together is safe but for odd escapes; then they stay as they are.
     for shift_strings in [true, false] {
         let after = layout::lay_out(&tokens, shift_strings);
-        let same = KdlDocument::parse_v2(&after).is_ok_and(|document| same_document(&before, &document));
+        let same = parse::document(&after).is_some_and(|document| same_document(&before, &document));
         if same && same_tokens(&tokens, &token::tokens(&after)) {
             return Ok(after);
         }

@@ -1,10 +1,12 @@
 //! What the KDL says: text to tree, tree to one merged topology, topology to typed nodes.
 
 pub mod decode;
+pub mod hints;
 pub mod load;
 pub mod merge;
 pub mod nodes;
 pub mod parse;
+pub mod slips;
 pub mod tree;
 pub mod values;
 pub mod variables;

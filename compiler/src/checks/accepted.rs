@@ -3,13 +3,17 @@
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::embedded::CHECK_PAGES;
 use crate::model::Model;
-use crate::source::glob_matcher;
+use crate::source::{Span, glob_matcher};
 use crate::topology::nodes::escape::Allow;
 
 /// Takes accepted findings away; says so when an `allow` is expired, unexplained or without effect.
 pub(super) fn apply(model: &Model, today: &str, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen = Vec::new();
-    for allow in model.clusters.iter().flat_map(|cluster| &cluster.topology.allow) {
+    for (cluster, allow) in model
+        .clusters
+        .iter()
+        .flat_map(|cluster| cluster.topology.allow.iter().map(move |allow| (cluster, allow)))
+    {
         // Clusters of one file share their `allow` nodes.
         if seen.contains(&allow.span) {
             continue;
@@ -17,8 +21,19 @@ pub(super) fn apply(model: &Model, today: &str, diagnostics: &mut Vec<Diagnostic
         seen.push(allow.span);
         let mut findings = Vec::new();
         if is_in_force(allow, today, &mut findings) {
+            // What one cluster accepts does not hold for the findings inside another.
+            let own = contains(cluster.topology.span, allow.span);
+            let others: Vec<Span> = model
+                .clusters
+                .iter()
+                .map(|other| other.topology.span)
+                .filter(|span| own && *span != cluster.topology.span)
+                .collect();
+            let elsewhere = |found: &Diagnostic| {
+                found.span.is_some_and(|span| others.iter().any(|other| contains(*other, span)))
+            };
             let before = diagnostics.len();
-            diagnostics.retain(|found| !covers(allow, found));
+            diagnostics.retain(|found| elsewhere(found) || !covers(allow, found));
             if diagnostics.len() == before && findings.is_empty() {
                 let message =
                     format!("`allow {}` accepts nothing: there is no such finding", allow.code.value);
@@ -27,6 +42,10 @@ pub(super) fn apply(model: &Model, today: &str, diagnostics: &mut Vec<Diagnostic
         }
         diagnostics.append(&mut findings);
     }
+}
+
+fn contains(outer: Span, inner: Span) -> bool {
+    outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
 }
 
 fn covers(allow: &Allow, found: &Diagnostic) -> bool {
@@ -46,21 +65,34 @@ fn is_in_force(allow: &Allow, today: &str, findings: &mut Vec<Diagnostic>) -> bo
             .iter()
             .filter_map(|(page, _)| page.strip_suffix(".md"))
             .filter(|page| !page.starts_with("KDL"));
-        let help = did_you_mean(code, known.collect::<Vec<_>>()).filter(|help| help.starts_with("did"));
+        let upper = code.to_uppercase();
+        let help = did_you_mean(&upper, known.collect::<Vec<_>>()).filter(|help| help.starts_with("did"));
+        let help = help.filter(|_| !code.starts_with("KDL"));
         let message = match code.starts_with("KDL") {
             true => format!("`{code}` cannot be allowed: the file itself is wrong"),
             false => format!("there is no check `{code}`"),
         };
-        findings.push(
-            Diagnostic::error("KDL013", allow.code.span, message)
-                .help(help.unwrap_or_else(|| "`pronoia list-checks` lists them all".to_string())),
-        );
+        findings.push(Diagnostic::error("KDL013", allow.code.span, message).help(help.unwrap_or_else(
+            || match code.starts_with("KDL") {
+                true => "correct it, and remove this line".to_string(),
+                false => "`pronoia list-checks` lists them all".to_string(),
+            },
+        )));
         return false;
     }
     if allow.reason.as_ref().is_none_or(|reason| reason.value.trim().is_empty()) {
         findings.push(
             Diagnostic::error("KDL005", allow.span, format!("`allow {code}` gives no reason"))
                 .help("add reason=\"…\": whoever reads this next year needs it"),
+        );
+        return false;
+    }
+    if let Some(on) = &allow.on
+        && let Err(error) = glob_matcher(&on.value)
+    {
+        findings.push(
+            Diagnostic::error("KDL006", on.span, format!("`{}`: {error}", on.value))
+                .help("write `Kind/name`, either may hold `*`: on=\"StatefulSet/*\""),
         );
         return false;
     }

@@ -14,10 +14,10 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
         if compact.downsample.as_ref().is_some_and(|downsample| !downsample.value) {
             continue;
         }
-        let mut too_short = |value: &Option<Written<PromDuration>>, least: PromDuration, next: &str| {
+        let mut too_short = |value: &Option<Written<PromDuration>>, least: i64, words: &str, next: &str| {
             if let Some(value) = value
                 && value.value > PromDuration::ZERO
-                && value.value < least
+                && value.value < PromDuration::from_secs(least)
             {
                 diagnostics.push(
                     Diagnostic::error(
@@ -25,11 +25,11 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
                         value.span,
                         format!("kept for {}, so {next} blocks are never made", value.value),
                     )
-                    .help(format!("at least {least}, or `compact downsample=#false`")),
+                    .help(format!("at least {words}, or `compact downsample=#false`")),
                 );
             }
         };
-        too_short(&keep.raw, PromDuration::from_secs(40 * 3600), "5m");
-        too_short(&keep.m5, PromDuration::from_secs(10 * 86400), "1h");
+        too_short(&keep.raw, 40 * 3600, "40h", "5m");
+        too_short(&keep.m5, 10 * 86400, "10d", "1h");
     }
 }

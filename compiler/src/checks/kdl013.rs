@@ -1,7 +1,7 @@
 //! KDL013: a name that nothing in the topology carries.
 
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::model::{Model, Role};
+use crate::model::{Cluster, Model, Role};
 use crate::topology::decode::Written;
 use crate::topology::nodes::scrape::Preset;
 
@@ -20,6 +20,14 @@ const COMPONENTS: &[&str] = &[
     "kube-state-metrics",
     "node-exporter",
 ];
+
+/// Whether anything of a component runs.
+fn is_deployed(cluster: &Cluster, component: &str) -> bool {
+    match component {
+        "sidecar" => cluster.prometheus.iter().any(|group| group.sidecar),
+        word => cluster.components.iter().any(|component| component.role.word() == word),
+    }
+}
 
 /// Jobs named by `shards`, components named by `args`, clusters named by `reach` and `push`.
 pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
@@ -62,7 +70,18 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
             }
         }
         for args in &cluster.topology.args {
-            if !COMPONENTS.contains(&args.component.value.as_str()) {
+            let known = COMPONENTS.contains(&args.component.value.as_str());
+            if known && !is_deployed(cluster, &args.component.value) {
+                diagnostics.push(
+                    Diagnostic::info(
+                        "KDL013",
+                        args.component.span,
+                        format!("no `{}` runs here, so these flags change nothing", args.component.value),
+                    )
+                    .help("remove them, or deploy it"),
+                );
+            }
+            if !known {
                 diagnostics.push(
                     Diagnostic::error(
                         "KDL013",
@@ -90,20 +109,27 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
             }
         }
         if let Some(push) = &cluster.topology.push {
-            let receivers = |name: Option<&str>| {
-                model
-                    .clusters
-                    .iter()
-                    .filter(|other| name.is_none_or(|name| other.name == name))
-                    .any(|other| other.first(Role::Receive).is_some())
+            let named = push.cluster.as_ref();
+            let mut candidates =
+                model.clusters.iter().filter(|other| named.is_none_or(|name| other.name == name.value));
+            let found = match named {
+                Some(name) if !model.clusters.iter().any(|other| other.name == name.value) => {
+                    Diagnostic::error("KDL013", name.span, format!("there is no cluster `{}`", name.value))
+                        .maybe_help(did_you_mean(
+                            &name.value,
+                            model.clusters.iter().map(|cluster| cluster.name.as_str()),
+                        ))
+                }
+                _ if candidates.any(|other| other.first(Role::Receive).is_some()) => continue,
+                Some(name) => {
+                    let message = format!("cluster `{}` has no `receive` to push to", name.value);
+                    Diagnostic::error("KDL013", name.span, message)
+                        .help("add `receive` to it, or name another cluster")
+                }
+                None => Diagnostic::error("KDL013", push.span, "there is no `receive` to push to")
+                    .help("add `receive` to one cluster of this file, or write `remote-write \"https://…\"`"),
             };
-            if !receivers(push.cluster.as_ref().map(|name| name.value.as_str())) {
-                diagnostics.push(
-                    Diagnostic::error("KDL013", push.span, "there is no `receive` to push to").help(
-                        "add `receive` to one cluster of this file, or write `remote-write \"https://…\"`",
-                    ),
-                );
-            }
+            diagnostics.push(found);
         }
     }
 }

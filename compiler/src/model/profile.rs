@@ -91,8 +91,7 @@ impl Profile {
         if let Some(profile) = shipped(name) {
             return Some(profile.clone());
         }
-        let Some(node) = declared.iter().find(|node| node.first_text() == Some(name)).filter(|_| depth < 8)
-        else {
+        let Some(node) = declared.iter().find(|node| node.first_text() == Some(name)) else {
             let known: Vec<&str> = SHIPPED
                 .iter()
                 .map(|(name, _)| *name)
@@ -105,7 +104,14 @@ impl Profile {
             return None;
         };
         let parent = node.prop_text("extends").unwrap_or("hardened");
-        let mut profile = Profile::resolve(parent, node.span, declared, depth + 1, diagnostics)?;
+        let place = node.prop("extends").map_or(node.span, |value| value.span);
+        if depth >= 8 {
+            let message = format!("profile `{name}` extends itself");
+            let help = "let one of them extend `hardened` or `bare`";
+            diagnostics.push(Diagnostic::error("KDL013", place, message).help(help));
+            return None;
+        }
+        let mut profile = Profile::resolve(parent, place, declared, depth + 1, diagnostics)?;
         profile.name = name.to_string();
         let known = Profile::hardened();
         for child in &node.children {
@@ -116,10 +122,17 @@ impl Profile {
                 );
                 continue;
             };
-            if child.name != "default" || !known.values.contains_key(key) {
+            if child.name != "default" {
+                let message = format!("`profile` has no node `{}`", child.name);
+                diagnostics.push(
+                    Diagnostic::error("KDL002", child.name_span, message).help("did you mean `default`?"),
+                );
+                continue;
+            }
+            if !known.values.contains_key(key) {
                 let help = did_you_mean(key, known.values.keys().map(String::as_str));
                 let message = format!("there is no default `{key}`");
-                diagnostics.push(Diagnostic::error("KDL003", child.span, message).maybe_help(help));
+                diagnostics.push(Diagnostic::error("KDL003", child.args[0].span, message).maybe_help(help));
                 continue;
             }
             profile.values.insert(key.to_string(), (text_of(&value.scalar), Origin::Line(value.span)));

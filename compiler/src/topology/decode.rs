@@ -3,9 +3,13 @@
 //! Decoding never stops at the first problem: every unknown word, wrong type and missing argument of the whole tree is
 //! reported in one pass, each with its span and, where one is near, the word that was meant.
 
+use super::hints;
 use super::tree::{Node, Value};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+
+/// Arguments without a place that are reported one by one.
+const EXTRA_ARGUMENTS_MAX: usize = 10;
 
 /// A value together with where it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +90,9 @@ pub enum Place {
 
 /// Reads a value of type `T` and keeps its place.
 pub fn read<T: FromValue>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Written<T>> {
+    if value.unknown {
+        return None;
+    }
     if let Some(annotation) = &value.annotation {
         diagnostics.push(
             Diagnostic::error("KDL006", value.span, format!("unexpected type annotation `({annotation})`"))
@@ -97,37 +104,63 @@ pub fn read<T: FromValue>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> O
 }
 
 /// Reports a value of the wrong type.
-pub fn wrong_type(value: &Value, expected: &str, diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.push(Diagnostic::error(
-        "KDL006",
-        value.span,
-        format!("expected {expected}, found {}", value.scalar.describe()),
-    ));
-}
-
-/// Reports a node without an argument that it needs.
-pub fn missing_argument(node: &Node, what: &str, expected: &str, diagnostics: &mut Vec<Diagnostic>) {
+pub fn wrong_type(value: &Value, expected: &str, help: impl Into<String>, diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.push(
-        Diagnostic::error("KDL005", node.name_span, format!("`{}` needs its argument {what}", node.name))
-            .help(format!("write {expected} after `{}`", node.name)),
+        Diagnostic::error(
+            "KDL006",
+            value.span,
+            format!("expected {expected}, found {}", value.scalar.describe()),
+        )
+        .help(help),
     );
 }
 
+/// Reports a node without arguments that it needs; `needs` are all of them, as (name, type in words).
+pub fn missing_arguments(
+    node: &Node,
+    missing: &[&str],
+    needs: &[(&str, &str)],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let message = match names.as_slice() {
+        [one] => format!("`{}` lacks its argument {one}", node.name),
+        many => format!("`{}` lacks its arguments {}", node.name, many.join(" and ")),
+    };
+    let usage: Vec<String> = needs.iter().map(|(name, _)| name.to_uppercase()).collect();
+    let types: Vec<String> = needs
+        .iter()
+        .filter(|(name, _)| missing.contains(name))
+        .map(|(name, expected)| format!("{} is {expected}", name.to_uppercase()))
+        .collect();
+    let help = format!("write `{} {}`: {}", node.name, usage.join(" "), types.join(", "));
+    diagnostics.push(Diagnostic::error("KDL005", node.name_span, message).help(help));
+}
+
 /// Reports arguments past the last one that the node has.
-pub fn extra_arguments(node: &Node, allowed: usize, diagnostics: &mut Vec<Diagnostic>) {
-    for value in node.args.iter().skip(allowed) {
-        diagnostics.push(
-            Diagnostic::error(
-                "KDL007",
-                value.span,
-                format!("`{}` has no place for {}", node.name, value.scalar.describe()),
-            )
-            .help(match allowed {
-                0 => "it takes no arguments; properties are written name=value".to_string(),
-                1 => "it takes one argument; properties are written name=value".to_string(),
-                n => format!("it takes {n} arguments; properties are written name=value"),
-            }),
-        );
+pub fn extra_arguments(
+    node: &Node,
+    allowed: usize,
+    props: &[&str],
+    children: &[&str],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut at = allowed;
+    let mut said = 0;
+    while at < node.args.len() {
+        said += 1;
+        if said > EXTRA_ARGUMENTS_MAX {
+            let message =
+                format!("`{}` has no place for {} further arguments", node.name, node.args.len() - at);
+            let help = "properties are written name=value, one text with blanks between double quotes";
+            diagnostics.push(Diagnostic::error("KDL007", node.args[at].span, message).help(help));
+            return;
+        }
+        let (message, help, used) = hints::for_argument(node, at, allowed, props, children);
+        let end = node.args.get(at + used - 1).map_or(node.args[at].span.end, |last| last.span.end);
+        let span = Span { end, ..node.args[at].span };
+        diagnostics.push(Diagnostic::error("KDL007", span, message).help(help));
+        at += used.max(1);
     }
 }
 
@@ -140,13 +173,9 @@ pub fn unknown_property(
     children: &[&str],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let help = match children.iter().find(|child| **child == name) {
-        Some(child) => Some(format!("`{child}` is a node: write it between the braces of `{}`", node.name)),
-        None => did_you_mean(name, props.iter().copied()),
-    };
     diagnostics.push(
         Diagnostic::error("KDL003", span, format!("`{}` has no property `{name}`", node.name))
-            .maybe_help(help),
+            .maybe_help(hints::for_property(node, name, props, children)),
     );
 }
 
@@ -158,14 +187,9 @@ pub fn unknown_child(
     children: &[&str],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let help = if props.contains(&child.name.as_str()) {
-        Some(format!("`{}` is a property: write `{} {}=…`", child.name, node.name, child.name))
-    } else {
-        did_you_mean(&child.name, children.iter().copied())
-    };
     diagnostics.push(
         Diagnostic::error("KDL002", child.name_span, format!("`{}` has no node `{}`", node.name, child.name))
-            .maybe_help(help),
+            .maybe_help(hints::for_child(node, child, props, children)),
     );
 }
 
@@ -218,13 +242,19 @@ macro_rules! node {
             #[allow(unused_mut, unused_variables, unused_assignments, clippy::redundant_closure_call)]
             fn decode(node: &$crate::topology::tree::Node, diagnostics: &mut Vec<$crate::diagnostic::Diagnostic>) -> Option<Self> {
                 use $crate::topology::decode as d;
+                let props: &[&str] = &[$($($pname),*)?];
+                let children: &[&str] = &[
+                    $($(<$cty as d::Decode>::NAME,)*)?
+                    $($(<$mty as d::Decode>::NAME,)*)?
+                ];
                 let mut failed = false;
                 let mut at = 0usize;
+                let mut missing: Vec<&str> = Vec::new();
                 $($(
                     let $need = match node.args.get(at) {
                         Some(value) => d::read::<$nty>(value, diagnostics),
                         None => {
-                            d::missing_argument(node, &stringify!($need).replace('_', "-"), <$nty as d::FromValue>::EXPECTED, diagnostics);
+                            missing.push(stringify!($need));
                             None
                         }
                     };
@@ -239,14 +269,13 @@ macro_rules! node {
                     let $rest: Vec<_> = node.args.iter().skip(at).filter_map(|value| d::read::<$rty>(value, diagnostics)).collect();
                     at = usize::MAX;
                 )?
-                d::extra_arguments(node, at, diagnostics);
+                if !missing.is_empty() {
+                    let needs = [$($((stringify!($need), <$nty as d::FromValue>::EXPECTED),)*)?];
+                    d::missing_arguments(node, &missing, &needs, diagnostics);
+                }
+                d::extra_arguments(node, at, props, children, diagnostics);
                 $($(let mut $prop = None;)*)?
                 $(let mut $open = Vec::new();)?
-                let props: &[&str] = &[$($($pname),*)?];
-                let children: &[&str] = &[
-                    $($(<$cty as d::Decode>::NAME,)*)?
-                    $($(<$mty as d::Decode>::NAME,)*)?
-                ];
                 for property in &node.props {
                     match property.name.as_str() {
                         $($($pname => $prop = d::read::<$pty>(&property.value, diagnostics),)*)?
@@ -353,7 +382,7 @@ macro_rules! words {
                             _ => Some(format!("possible here: {}", Self::WORDS.join(", "))),
                         };
                         diagnostics.push(
-                            $crate::diagnostic::Diagnostic::error("KDL007", value.span, format!("unexpected value: {}", other.describe())).maybe_help(help),
+                            $crate::diagnostic::Diagnostic::error("KDL007", value.span, format!("{} is not possible here", other.describe())).maybe_help(help),
                         );
                         None
                     }
@@ -361,6 +390,7 @@ macro_rules! words {
             }
         }
     };
+    (@list $only:literal) => { concat!("`", $only, "`") };
     (@list $first:literal $(, $word:literal)*) => { concat!("one of `", $first, "`" $(, ", `", $word, "`")*) };
 }
 pub(crate) use words;

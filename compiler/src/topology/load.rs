@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::merge::merge;
+use super::merge::{merge, repeated};
 use super::parse::parse;
 use super::tree::{Node, Scalar, Value};
 use super::variables::Variables;
@@ -62,11 +62,14 @@ impl Loader<'_> {
             return Vec::new();
         }
         if self.stack.len() >= DEPTH_MAX || self.files >= FILES_MAX {
-            self.diagnostics.push(Diagnostic::error(
-                "KDL011",
-                from,
-                format!("more than {DEPTH_MAX} files deep or {FILES_MAX} files in all at `{path}`"),
-            ));
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "KDL011",
+                    from,
+                    format!("more than {DEPTH_MAX} files deep or {FILES_MAX} files in all at `{path}`"),
+                )
+                .help("include fewer files, or join some of them"),
+            );
             return Vec::new();
         }
         self.files += 1;
@@ -93,7 +96,7 @@ impl Loader<'_> {
                 self.diagnostics.push(
                     Diagnostic::error(
                         "KDL012",
-                        Span::new(file, at, at + 1),
+                        Span::new(file, at, at + char::REPLACEMENT_CHARACTER.len_utf8()),
                         format!("`{path}` is not UTF-8: byte {at} is wrong"),
                     )
                     .help("save the file as UTF-8"),
@@ -133,9 +136,21 @@ impl Loader<'_> {
         let mut targets = Vec::new();
         if node.args.is_empty() {
             self.diagnostics.push(
-                Diagnostic::error("KDL005", node.span, format!("`{}` names no file", node.name))
-                    .help("write `include \"jobs/*.kdl\"`"),
+                Diagnostic::error("KDL005", node.span, format!("`{}` names no file", node.name)).help(
+                    match node.name.as_str() {
+                        "import" => "write `import \"lib/edge.kdl\" as=edge`",
+                        _ => "write `include \"jobs/*.kdl\"`",
+                    },
+                ),
             );
+        }
+        for prop in node.props.iter().filter(|prop| node.name != "import" || prop.name != "as") {
+            let help = match node.name.as_str() {
+                "import" => "did you mean `as`?",
+                _ => "it has none; `import \"lib/edge.kdl\" as=edge` names a template",
+            };
+            let message = format!("`{}` has no property `{}`", node.name, prop.name);
+            self.diagnostics.push(Diagnostic::error("KDL003", prop.name_span, message).help(help));
         }
         for value in &node.args {
             let Scalar::Str(pattern) = &value.scalar else {
@@ -155,11 +170,10 @@ impl Loader<'_> {
                         .help("paths are relative to the file that names them; `**` crosses folders"),
                 ),
                 Ok(found) => targets.extend(found),
-                Err(error) => self.diagnostics.push(Diagnostic::error(
-                    "KDL009",
-                    value.span,
-                    format!("`{pattern}`: {error}"),
-                )),
+                Err(error) => self.diagnostics.push(
+                    Diagnostic::error("KDL009", value.span, format!("`{pattern}`: {error}"))
+                        .help("patterns know `*`, `**`, `?`, `[a-z]` and `{a,b}`"),
+                ),
             }
         }
         targets
@@ -167,12 +181,21 @@ impl Loader<'_> {
 
     fn import(&mut self, path: &str, node: &Node) {
         let targets = self.targets(path, node);
-        let Some(name) = node.prop_text("as").map(str::to_string) else {
-            self.diagnostics.push(
-                Diagnostic::error("KDL005", node.span, "`import` gives the template no name")
-                    .help("write `import \"lib/edge.kdl\" as=edge`"),
-            );
-            return;
+        let name = match node.prop_text("as") {
+            Some(name) => name.to_string(),
+            None => {
+                // Another property is most likely the name, misspelt, and that is said already.
+                if node.props.is_empty() || node.prop("as").is_some() {
+                    self.diagnostics.push(
+                        Diagnostic::error("KDL005", node.span, "`import` gives the template no name")
+                            .help("write `import \"lib/edge.kdl\" as=edge`"),
+                    );
+                }
+                // Known by the name of its file, so that its users are not reported too.
+                let Some(first) = node.first_text() else { return };
+                let file = first.rsplit('/').next().unwrap_or(first);
+                file.strip_suffix(".kdl").unwrap_or(file).to_string()
+            }
         };
         let mut nodes = Vec::new();
         for target in targets {
@@ -188,7 +211,12 @@ impl Loader<'_> {
             }
             None => nodes,
         };
-        self.imports.insert(name, nodes);
+        if self.imports.insert(name.clone(), nodes).is_some() {
+            self.diagnostics.push(
+                Diagnostic::error("KDL008", node.span, format!("a second template `{name}`"))
+                    .help("give it another name with as=…"),
+            );
+        }
     }
 
     fn assemble(mut self, nodes: Vec<Node>, env: Option<&str>) -> Loaded {
@@ -237,13 +265,20 @@ impl Loader<'_> {
         add_jobs(&mut children, &jobs);
         topology.children = children;
         let variables = Variables::declare(self.world, vars, self.diagnostics);
+        let root =
+            |name: &str, children: Vec<Node>| Node { name: name.to_string(), children, ..topology.clone() };
+        repeated(&root("file", [loaded.profiles.clone(), cluster_nodes.clone()].concat()), self.diagnostics);
         for cluster in cluster_nodes {
             if let Some(mut node) = self.cluster(&topology, cluster, &jobs) {
                 variables.substitute(&mut node, self.diagnostics);
+                repeated(&node, self.diagnostics);
                 loaded.clusters.push(node);
             }
         }
         variables.substitute(&mut topology, self.diagnostics);
+        if loaded.clusters.is_empty() {
+            repeated(&topology, self.diagnostics);
+        }
         variables.report_unused(self.diagnostics);
         loaded.topology = Some(topology);
         loaded
@@ -320,7 +355,8 @@ impl Loader<'_> {
                 },
                 other => {
                     let message = format!("expected the name of a template, found {}", other.describe());
-                    self.diagnostics.push(Diagnostic::error("KDL006", uses.span, message));
+                    let help = "write the word after `as=` of its import: uses=edge";
+                    self.diagnostics.push(Diagnostic::error("KDL006", uses.span, message).help(help));
                 }
             }
         }

@@ -1,18 +1,23 @@
 //! Text to tree: limits first, then the KDL parser, then its complaints put into words that help.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use kdl::{KdlDocument, KdlEntry, KdlNode, KdlValue};
 
+use super::slips::{NESTING_MAX, SLIPS_MAX, Slip, scan};
 use super::tree::{Node, Property, Scalar, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
 
-/// Deepest nesting of blocks and of block comments. Real topologies need six.
-pub const NESTING_MAX: usize = 48;
 /// Syntax errors reported for one file; the rest is usually a consequence of the first ones.
 const SYNTAX_ERRORS_MAX: usize = 10;
+
+/// Stack of the KDL parser for a text without errors, 48 levels deep.
+const STACK_BYTES: usize = 8 << 20;
+/// What one level of recursion takes at most, and every byte may cause one.
+const STACK_BYTES_PER_BYTE: usize = 1024;
+/// Longest text that is provided for byte by byte.
+const STACK_TEXT_BYTES_MAX: usize = 256 << 10;
 
 /// Parses one file. On errors the tree is what could be understood, possibly nothing.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
@@ -28,47 +33,61 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec
         );
         return Vec::new();
     }
-    for word in &scan.bare_units {
-        let written = &text[word.clone()];
-        let what = unit_kind(written);
-        diagnostics.push(
-            Diagnostic::error(
-                "KDL006",
-                Span::new(file, word.start, word.end),
-                format!("`{written}` is not a KDL value"),
-            )
-            .label("starts with a digit, so it cannot stay bare")
-            .help(format!("{what} are strings: write \"{written}\"")),
-        );
+    for slip in scan.slips.iter().filter(|slip| !slip.message.is_empty()).take(SLIPS_MAX) {
+        let span = Span::new(file, slip.span.start, slip.span.end);
+        diagnostics.push(Diagnostic::error(slip.code, span, slip.message.clone()).help(slip.help.clone()));
     }
-    match KdlDocument::parse_v2(&repair(text, &scan.bare_units)) {
-        Ok(document) => Converter { file, text, repaired: &scan.bare_units, diagnostics }.nodes(&document),
+    if scan.hopeless {
+        return Vec::new();
+    }
+    match read(&repair(text, &scan.slips)) {
+        Ok(document) => Converter { file, slips: &scan.slips, diagnostics }.nodes(&document),
         Err(error) => {
-            let mut lines_seen: Vec<usize> = Vec::new();
-            for found in error.diagnostics.iter() {
-                let (start, length) = (found.span.offset().min(text.len()), found.span.len());
+            // What stands on the line of a slip is likely its consequence.
+            let mut lines_seen: Vec<usize> =
+                scan.slips.iter().take(SLIPS_MAX).map(|slip| line_of(text, slip.span.start)).collect();
+            let slips = lines_seen.len();
+            // These follow from any other error inside the node or the block.
+            let follows = |message: &str| {
+                ["expected property value", "no closing '}'", "expected end of document"]
+                    .iter()
+                    .any(|start| message.to_lowercase().starts_with(start))
+            };
+            let is_cause = |found: &&kdl::KdlDiagnostic| !found.message.as_deref().is_some_and(follows);
+            let causes = error.diagnostics.iter().any(|found| is_cause(&found));
+            for found in error.diagnostics.iter().filter(|found| !causes || is_cause(found)) {
+                let end = found.span.offset() + found.span.len().max(1);
+                let (mut start, end) = on_boundaries(text, found.span.offset(), end);
+                // A span over several lines starts at what contains the error and ends where reading stopped.
+                if text[start..end].trim_end().contains('\n') {
+                    let line = text[..end].trim_end().rfind('\n').map_or(0, |line| line + 1);
+                    start = line + text[line..].len() - text[line..].trim_start().len();
+                }
+                let (start, end) = on_boundaries(text, start.min(end), end);
                 let line = line_of(text, start);
                 // One slip makes the parser complain several times on the line and on what follows a bad string.
-                if lines_seen.contains(&line) || lines_seen.len() >= SYNTAX_ERRORS_MAX {
+                if lines_seen.contains(&line) || lines_seen.len() >= slips + SYNTAX_ERRORS_MAX {
                     continue;
                 }
                 lines_seen.push(line);
-                let end = (start + length.max(1)).min(text.len());
                 let message = found.message.clone().unwrap_or_else(|| "this is not KDL".to_string());
+                let help = found.help.clone().map_or_else(
+                    || "look for a quote or a brace that is missing here or on the line above".to_string(),
+                    |help| lower_first(&help.replace('\n', " ")),
+                );
                 let mut diagnostic =
-                    Diagnostic::error("KDL001", Span::new(file, start, end), lower_first(&message));
+                    Diagnostic::error("KDL001", Span::new(file, start, end), lower_first(&message))
+                        .help(help);
                 if let Some(label) = &found.label {
                     diagnostic = diagnostic.label(label.clone());
                 }
-                let help = found.help.clone().or_else(|| quoting_hint(text, start));
-                diagnostics.push(diagnostic.maybe_help(help));
+                diagnostics.push(diagnostic);
             }
             if lines_seen.is_empty() {
-                diagnostics.push(Diagnostic::error(
-                    "KDL001",
-                    Span::new(file, 0, text.len().min(1)),
-                    "this is not KDL",
-                ));
+                diagnostics.push(
+                    Diagnostic::error("KDL001", Span::new(file, 0, 0), "this is not KDL")
+                        .help("`pronoia init` writes a topology to start from"),
+                );
             }
             Vec::new()
         }
@@ -80,165 +99,66 @@ fn lower_first(text: &str) -> String {
     chars.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }
 
+/// The nearest places between characters, around the given ones.
+fn on_boundaries(text: &str, start: usize, end: usize) -> (usize, usize) {
+    let (mut start, mut end) = (start.min(text.len()), end.min(text.len()));
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    (start, end)
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
 }
 
-/// `a/b` and `true` are the two words that people leave bare by habit.
-fn quoting_hint(text: &str, at: usize) -> Option<String> {
-    let start = text.get(..at)?.rfind([' ', '\n', '=', '\t']).map_or(0, |cut| cut + 1);
-    let word: String =
-        text.get(start..)?.chars().take_while(|c| !c.is_whitespace() && *c != ';' && *c != '}').collect();
-    match word.as_str() {
-        "true" | "false" | "null" => Some(format!("write #{word}")),
-        word if word.contains('/') => {
-            Some(format!("paths and images are strings: write \"{}\"", word.trim_matches('"')))
-        }
-        _ => None,
-    }
+/// The document as the KDL parser sees it, without repairs; nothing when the text is not KDL or goes too deep.
+pub fn document(text: &str) -> Option<KdlDocument> {
+    let scan = scan(text);
+    if scan.too_deep.is_some() || scan.hopeless { None } else { read(text).ok() }
 }
 
-fn unit_kind(word: &str) -> &'static str {
-    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '_');
-    match unit {
-        "" => "versions and addresses",
-        "ms" | "s" | "m" | "h" | "d" | "w" | "y" => "durations",
-        "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "K" | "M" | "G" | "T" | "k" | "KB" | "MB" | "GB" | "TB" | "B"
-        | "KiB" | "MiB" | "GiB" | "TiB" => "sizes",
-        _ => "values that start with a digit",
-    }
+/// Calls the KDL parser on a stack of its own: it recurses once for each place where it loses the thread. The scan keeps
+/// such places few; the stack is large enough for those that it does not foresee.
+fn read(text: &str) -> Result<KdlDocument, kdl::KdlError> {
+    let stack = STACK_BYTES + STACK_BYTES_PER_BYTE * text.len().min(STACK_TEXT_BYTES_MAX);
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new()
+            .stack_size(stack)
+            .spawn_scoped(scope, || KdlDocument::parse_v2(text))
+            .ok()
+            .and_then(|parser| parser.join().ok());
+        // Without a thread, the stack of this one has to do.
+        parser.unwrap_or_else(|| KdlDocument::parse_v2(text))
+    })
 }
 
-#[derive(Default)]
-struct Scan {
-    too_deep: Option<(usize, &'static str)>,
-    bare_units: Vec<Range<usize>>,
-}
-
-/// One linear pass over the lexical structure, without recursion: depth of blocks and comments, and bare words that
-/// start with a digit. The KDL parser recurses per level, so depth is settled before it sees the text.
-fn scan(text: &str) -> Scan {
-    let bytes = text.as_bytes();
-    let mut scan = Scan::default();
-    let (mut at, mut depth) = (0, 0usize);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'{' => {
-                depth += 1;
-                if depth > NESTING_MAX {
-                    scan.too_deep = Some((at, "blocks are"));
-                    return scan;
-                }
-                at += 1;
-            }
-            b'}' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'/') => {
-                at = text[at..].find('\n').map_or(bytes.len(), |line| at + line);
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'*') => match block_comment(bytes, at) {
-                Ok(end) => at = end,
-                Err(place) => {
-                    scan.too_deep = Some((place, "comments are"));
-                    return scan;
-                }
-            },
-            b'#' | b'"' => at = string(text, at),
-            byte if byte.is_ascii_digit() && starts_word(bytes, at) => {
-                let length = bytes[at..].iter().take_while(|byte| !ends_word(**byte)).count().max(1);
-                let end = at + length;
-                if text.is_char_boundary(end) && looks_like_unit(&text[at..end]) {
-                    scan.bare_units.push(at..end);
-                }
-                at = end;
-            }
-            _ => at += 1,
-        }
-    }
-    scan
-}
-
-fn starts_word(bytes: &[u8], at: usize) -> bool {
-    at == 0 || matches!(bytes[at - 1], b' ' | b'\t' | b'\n' | b'\r' | b'=' | b'{' | b';')
-}
-
-fn ends_word(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b';' | b'{' | b'}' | b'(' | b')' | b'"' | b'=' | b'\\')
-}
-
-/// A word that begins like a number and is none: `15s`, `2Gi`, `0.42.4`, `10.0.0.1:80`.
-fn looks_like_unit(word: &str) -> bool {
-    let number = word.replace('_', "");
-    let prefixed = ["0x", "0o", "0b"].iter().any(|prefix| number.starts_with(prefix));
-    !prefixed && number.parse::<f64>().is_err()
-}
-
-/// End of a block comment, or the place where it got too deep.
-fn block_comment(bytes: &[u8], start: usize) -> Result<usize, usize> {
-    let (mut at, mut depth) = (start, 0usize);
-    while at < bytes.len() {
-        match (bytes[at], bytes.get(at + 1)) {
-            (b'/', Some(b'*')) => {
-                depth += 1;
-                if depth > NESTING_MAX {
-                    return Err(at);
-                }
-                at += 2;
-            }
-            (b'*', Some(b'/')) => {
-                depth -= 1;
-                at += 2;
-                if depth == 0 {
-                    return Ok(at);
-                }
-            }
-            _ => at += 1,
-        }
-    }
-    Ok(bytes.len())
-}
-
-/// End of a quoted, raw or multi-line string that starts at `at`; `at + 1` when it is only a `#keyword`.
-fn string(text: &str, at: usize) -> usize {
-    let bytes = text.as_bytes();
-    let hashes = bytes[at..].iter().take_while(|byte| **byte == b'#').count();
-    let open = at + hashes;
-    if bytes.get(open) != Some(&b'"') {
-        return at + hashes.max(1);
-    }
-    let quotes = if text[open..].starts_with("\"\"\"") { 3 } else { 1 };
-    let closing = format!("{}{}", "\"".repeat(quotes), "#".repeat(hashes));
-    let mut place = open + quotes;
-    while place < bytes.len() {
-        if hashes == 0 && bytes[place] == b'\\' {
-            place += 2;
-        } else if bytes[place..].starts_with(closing.as_bytes()) {
-            return place + closing.len();
-        } else {
-            place += 1;
-        }
-    }
-    bytes.len()
-}
-
-/// Turns `15s` into `_5s`, a legal bare word of the same length, so that the rest of the file is read in the same pass.
-fn repair<'a>(text: &'a str, words: &[Range<usize>]) -> Cow<'a, str> {
-    if words.is_empty() {
+/// Puts the repairs in; what stands around them keeps its place.
+fn repair<'a>(text: &'a str, slips: &[Slip]) -> Cow<'a, str> {
+    if slips.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut repaired = text.to_string();
-    for word in words {
-        repaired.replace_range(word.start..word.start + 1, "_");
+    let mut repaired = String::with_capacity(text.len());
+    let mut done = 0;
+    for slip in slips.iter().filter(|slip| slip.range.len() == slip.instead.len()) {
+        if slip.range.start >= done
+            && let Some(before) = text.get(done..slip.range.start)
+        {
+            repaired.push_str(before);
+            repaired.push_str(&slip.instead);
+            done = slip.range.end;
+        }
     }
+    repaired.push_str(text.get(done..).unwrap_or_default());
     Cow::Owned(repaired)
 }
 
 struct Converter<'a> {
     file: FileId,
-    text: &'a str,
-    repaired: &'a [Range<usize>],
+    slips: &'a [Slip],
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -247,8 +167,20 @@ impl Converter<'_> {
         Span::new(self.file, span.offset(), span.offset() + span.len())
     }
 
+    /// The slip whose repair starts here.
+    fn slip_at(&self, at: usize) -> Option<&Slip> {
+        self.slips.binary_search_by_key(&at, |slip| slip.range.start).ok().map(|index| &self.slips[index])
+    }
+
     fn nodes(&mut self, document: &KdlDocument) -> Vec<Node> {
-        document.nodes().iter().map(|node| self.node(node)).collect()
+        let mut nodes = Vec::with_capacity(document.nodes().len());
+        for node in document.nodes() {
+            // When the name itself is wrong, that is said already.
+            if self.slip_at(node.name().span().offset()).is_none() {
+                nodes.push(self.node(node));
+            }
+        }
+        nodes
     }
 
     fn node(&mut self, node: &KdlNode) -> Node {
@@ -260,6 +192,12 @@ impl Converter<'_> {
             props: Vec::new(),
             children: node.children().map_or_else(Vec::new, |children| self.nodes(children)),
         };
+        if let Some(annotation) = node.ty() {
+            let message = format!("a type annotation `({})` on a node", annotation.value());
+            let help = "nodes have none: remove it".to_string();
+            self.diagnostics
+                .push(Diagnostic::error("KDL006", self.span(annotation.span()), message).help(help));
+        }
         for entry in node.entries() {
             let value = self.value(entry);
             let Some(name) = entry.name() else {
@@ -267,6 +205,9 @@ impl Converter<'_> {
                 continue;
             };
             let name_span = self.span(name.span());
+            if self.slip_at(name.span().offset()).is_some() {
+                continue;
+            }
             if let Some(first) = out.props.iter().find(|prop| prop.name == name.value()) {
                 let message = format!("property `{}` is written twice on `{}`", name.value(), out.name);
                 self.diagnostics.push(
@@ -297,13 +238,11 @@ impl Converter<'_> {
             KdlValue::Bool(flag) => Scalar::Bool(*flag),
             KdlValue::Null => Scalar::Null,
         };
-        // A word that had to be repaired keeps the meaning that its author gave it.
-        let range = span.start as usize..span.end as usize;
-        let scalar = match self.repaired.contains(&range) {
-            true => Scalar::Str(self.text.get(range).unwrap_or_default().to_string()),
-            false => scalar,
-        };
-        Value { scalar, span, annotation: entry.ty().map(|name| name.value().to_string()) }
+        // What had to be repaired keeps the meaning that its author gave it.
+        let slip = self.slip_at(span.start as usize);
+        let unknown = slip.is_some_and(|slip| slip.means.is_none());
+        let scalar = slip.and_then(|slip| slip.means.clone()).unwrap_or(scalar);
+        Value { scalar, span, annotation: entry.ty().map(|name| name.value().to_string()), unknown }
     }
 }
 

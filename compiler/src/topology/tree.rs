@@ -18,6 +18,22 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// The value as it would be written in a topology.
+    pub fn written(&self) -> String {
+        match self {
+            Scalar::Str(text) => {
+                let bare = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+                    && !matches!(text.as_str(), "true" | "false" | "null" | "inf" | "nan");
+                if bare { text.clone() } else { format!("{text:?}") }
+            }
+            Scalar::Int(number) => number.to_string(),
+            Scalar::Float(number) => number.to_string(),
+            Scalar::Bool(flag) => format!("#{flag}"),
+            Scalar::Null => "#null".to_string(),
+        }
+    }
+
     /// The value as people name it in a message.
     pub fn describe(&self) -> String {
         match self {
@@ -42,6 +58,8 @@ pub struct Value {
     pub span: Span,
     /// Type annotation: `(env)"NAME"`.
     pub annotation: Option<String>,
+    /// The value cannot be known, and why is said already: whoever reads it stays silent.
+    pub unknown: bool,
 }
 
 /// `name=value`.

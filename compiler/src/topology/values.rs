@@ -16,7 +16,13 @@ macro_rules! number {
                     _ => None,
                 };
                 if read.is_none() {
-                    wrong_type(value, Self::EXPECTED, diagnostics);
+                    let help = match &value.scalar {
+                        Scalar::Str(text) if text.parse::<$ty>().is_ok() => {
+                            format!("numbers have no quotes: write {text}")
+                        }
+                        _ => format!("write a whole number from 0 to {}, without quotes", <$ty>::MAX),
+                    };
+                    wrong_type(value, Self::EXPECTED, help, diagnostics);
                 }
                 read
             }
@@ -34,7 +40,12 @@ impl FromValue for f64 {
             Scalar::Int(number) => Some(*number as f64),
             Scalar::Float(number) if number.is_finite() => Some(*number),
             _ => {
-                wrong_type(value, Self::EXPECTED, diagnostics);
+                wrong_type(
+                    value,
+                    Self::EXPECTED,
+                    "write a number such as 2 or 0.5, without quotes",
+                    diagnostics,
+                );
                 None
             }
         }
@@ -47,17 +58,14 @@ impl FromValue for bool {
         match &value.scalar {
             Scalar::Bool(flag) => Some(*flag),
             other => {
-                let mut diagnostic = Diagnostic::error(
-                    "KDL006",
-                    value.span,
-                    format!("expected #true or #false, found {}", other.describe()),
-                );
-                if let Scalar::Str(text) = other
-                    && (text == "true" || text == "false")
-                {
-                    diagnostic = diagnostic.help(format!("write #{text}"));
-                }
-                diagnostics.push(diagnostic);
+                let help = match other {
+                    Scalar::Str(text) if matches!(text.as_str(), "true" | "yes" | "on") => "write #true",
+                    Scalar::Str(text) if matches!(text.as_str(), "false" | "no" | "off") => "write #false",
+                    Scalar::Int(1) => "write #true",
+                    Scalar::Int(0) => "write #false",
+                    _ => "write #true or #false",
+                };
+                wrong_type(value, Self::EXPECTED, help, diagnostics);
                 None
             }
         }
@@ -69,8 +77,12 @@ impl FromValue for String {
     fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         match &value.scalar {
             Scalar::Str(text) => Some(text.clone()),
-            _ => {
-                wrong_type(value, Self::EXPECTED, diagnostics);
+            other => {
+                let help = match other {
+                    Scalar::Null => "write text, or leave it out".to_string(),
+                    other => format!("write \"{}\"", other.written().trim_start_matches('#')),
+                };
+                wrong_type(value, Self::EXPECTED, help, diagnostics);
                 None
             }
         }
@@ -90,7 +102,7 @@ impl FromValue for Text {
             Scalar::Float(number) => Some(Text(number.to_string())),
             Scalar::Bool(flag) => Some(Text(flag.to_string())),
             Scalar::Null => {
-                wrong_type(value, Self::EXPECTED, diagnostics);
+                wrong_type(value, Self::EXPECTED, "write text, or leave it out", diagnostics);
                 None
             }
         }
@@ -105,20 +117,17 @@ impl FromValue for PromDuration {
                 Ok(duration) => return Some(duration),
                 Err(_) => match text.trim().parse::<u64>() {
                     Ok(number) => format!("durations have a unit: write \"{number}s\""),
+                    Err(_) if text.starts_with('-') => "durations are not negative".to_string(),
+                    Err(_) if text.contains('.') => {
+                        "durations have no fractions: \"1m30s\" instead of \"1.5m\"".to_string()
+                    }
                     Err(_) => "units are ms, s, m, h, d, w, y, from large to small: \"1h30m\"".to_string(),
                 },
             },
             Scalar::Int(number) => format!("durations are strings: write \"{number}s\""),
             _ => "write it as a string with a unit: \"15s\"".to_string(),
         };
-        diagnostics.push(
-            Diagnostic::error(
-                "KDL006",
-                value.span,
-                format!("expected {}, found {}", Self::EXPECTED, value.scalar.describe()),
-            )
-            .help(help),
-        );
+        wrong_type(value, Self::EXPECTED, help, diagnostics);
         None
     }
 }
@@ -168,6 +177,19 @@ impl Size {
     }
 }
 
+/// `50gi` as `50Gi`.
+fn capital_unit(text: &str) -> Option<String> {
+    let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let mut unit = text[digits..].chars();
+    let fixed = format!(
+        "{}{}{}",
+        &text[..digits],
+        unit.next()?.to_ascii_uppercase(),
+        unit.as_str().replace('b', "B")
+    );
+    Size::parse(&fixed).map(|_| fixed)
+}
+
 impl FromValue for Size {
     const EXPECTED: &'static str = "a size such as \"2Gi\"";
     fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
@@ -178,18 +200,14 @@ impl FromValue for Size {
             _ => None,
         };
         if read.is_none() {
+            let units = "units are Ki, Mi, Gi, Ti (powers of 1024) and k, M, G, T (powers of 1000)";
             let help = match &value.scalar {
                 Scalar::Int(number) => format!("sizes are strings with a unit: write \"{number}Gi\""),
-                _ => "units are Ki, Mi, Gi, Ti (powers of 1024) and k, M, G, T (powers of 1000)".to_string(),
+                Scalar::Str(text) => capital_unit(text)
+                    .map_or(units.to_string(), |fixed| format!("units have capitals: write \"{fixed}\"")),
+                _ => units.to_string(),
             };
-            diagnostics.push(
-                Diagnostic::error(
-                    "KDL006",
-                    value.span,
-                    format!("expected {}, found {}", Self::EXPECTED, value.scalar.describe()),
-                )
-                .help(help),
-            );
+            wrong_type(value, Self::EXPECTED, help, diagnostics);
         }
         read
     }
@@ -211,8 +229,13 @@ impl FromValue for Cpu {
             _ => String::new(),
         };
         let digits = text.strip_suffix('m').unwrap_or(&text);
-        if digits.is_empty() || digits.parse::<f64>().is_err() {
-            wrong_type(value, Self::EXPECTED, diagnostics);
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) || digits.parse::<f64>().is_err() {
+            wrong_type(
+                value,
+                Self::EXPECTED,
+                "whole processors, or thousandths: cpu=2, cpu=\"500m\"",
+                diagnostics,
+            );
             return None;
         }
         Some(Cpu(text))
@@ -228,14 +251,14 @@ impl FromValue for VersionText {
     fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let text = match &value.scalar {
             Scalar::Str(text) => text.strip_prefix('v').unwrap_or(text).to_string(),
-            Scalar::Float(number) => {
+            Scalar::Float(_) => {
                 diagnostics.push(
                     Diagnostic::error(
                         "KDL006",
                         value.span,
-                        format!("expected {}, found the number {number}", Self::EXPECTED),
+                        format!("expected {}, found a number", Self::EXPECTED),
                     )
-                    .help("versions are strings: 1.30 the number is 1.3"),
+                    .help("versions stand in quotes: as a number, 1.30 is 1.3"),
                 );
                 return None;
             }
@@ -244,7 +267,7 @@ impl FromValue for VersionText {
         let parts: Vec<&str> = text.split(['-', '+']).next().unwrap_or("").split('.').collect();
         let legal = (2..=3).contains(&parts.len()) && parts.iter().all(|part| part.parse::<u16>().is_ok());
         if !legal {
-            wrong_type(value, Self::EXPECTED, diagnostics);
+            wrong_type(value, Self::EXPECTED, "two or three numbers in quotes: \"3.14.0\"", diagnostics);
             return None;
         }
         Some(VersionText(text))
@@ -282,7 +305,9 @@ impl FromValue for SecretValue {
     fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let Scalar::Str(text) = &value.scalar else {
             // The value is not shown: it may be the secret.
-            diagnostics.push(Diagnostic::error("KDL006", value.span, format!("expected {}", Self::EXPECTED)));
+            let message = format!("expected {}", Self::EXPECTED);
+            let help = "a secret is text; keep it out of this file and name the Secret that holds it";
+            diagnostics.push(Diagnostic::error("KDL006", value.span, message).help(help));
             return None;
         };
         if let Some(rest) = text.strip_prefix("secret:") {

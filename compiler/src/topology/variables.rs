@@ -21,6 +21,8 @@ const EXPANDED_BYTES_MAX: usize = 1 << 20;
 pub struct Variables {
     values: BTreeMap<String, (Option<String>, Span)>,
     used: RefCell<BTreeSet<String>>,
+    /// Variables whose value is missing for a reason that was reported.
+    silent: BTreeSet<String>,
 }
 
 impl Variables {
@@ -43,18 +45,33 @@ impl Variables {
                 diagnostics.push(Diagnostic::error("KDL010", node.args[0].span, message).help(help));
                 continue;
             }
+            for value in node.args.iter().skip(1) {
+                let help = format!("write `var {name} default={}`", value.scalar.written());
+                let message = format!("`var` has no place for {}", value.scalar.describe());
+                diagnostics.push(Diagnostic::error("KDL007", value.span, message).help(help));
+                variables.silent.insert(name.clone());
+            }
+            for child in &node.children {
+                let message = format!("`var` has no node `{}`", child.name);
+                let help = format!("it has no children: `var {name} default=…`");
+                diagnostics.push(Diagnostic::error("KDL002", child.name_span, message).help(help));
+            }
             for prop in node.props.iter().filter(|prop| prop.name != "default") {
+                variables.silent.insert(name.clone());
                 let message = format!("`var` has no property `{}`", prop.name);
                 diagnostics.push(
-                    Diagnostic::error("KDL003", prop.name_span, message)
-                        .maybe_help(did_you_mean(&prop.name, ["default"])),
+                    Diagnostic::error("KDL003", prop.name_span, message).help("did you mean `default`?"),
                 );
             }
             let value = node.prop("default").and_then(|value| text_of(world, value, diagnostics));
+            if value.is_none() && node.prop("default").is_some() {
+                variables.silent.insert(name.clone());
+            }
             if let Some((_, first)) = variables.values.get(&name) {
                 diagnostics.push(
                     Diagnostic::error("KDL008", node.span, format!("variable `{name}` is declared twice"))
-                        .related(*first, "first declared here"),
+                        .related(*first, "first declared here")
+                        .help("keep one of the two"),
                 );
             }
             variables.values.insert(name, (value, node.span));
@@ -68,13 +85,17 @@ impl Variables {
             if let Scalar::Str(text) = &value.scalar
                 && text.contains("${")
             {
-                let expanded = self.expand(text, value.span, diagnostics);
-                value.scalar = Scalar::Str(expanded);
+                match self.expand(text, value.span, diagnostics) {
+                    Some(expanded) => value.scalar = Scalar::Str(expanded),
+                    // Why is said already; what would follow from a guess is not worth saying.
+                    None => value.unknown = true,
+                }
             }
         });
     }
 
-    fn expand(&self, text: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> String {
+    fn expand(&self, text: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+        let mut known = true;
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find("${") {
@@ -86,7 +107,21 @@ impl Variables {
                 continue;
             }
             out.push_str(&rest[..at]);
-            let Some(end) = rest[at..].find('}') else { break };
+            let Some(end) = rest[at..].find('}') else {
+                let name: String =
+                    rest[at + 2..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if self.values.contains_key(&name) || is_constant_case(&name) {
+                    let message = format!("`${{{name}` is never closed");
+                    let help = format!("write `${{{name}}}`, or `$${{{name}` to keep it as text");
+                    diagnostics.push(Diagnostic::error("KDL010", span, message).help(help));
+                    known = false;
+                }
+                if let Some((name, _)) = self.values.get_key_value(&name) {
+                    self.used.borrow_mut().insert(name.clone());
+                }
+                rest = &rest[at..];
+                break;
+            };
             let inside = &rest[at + 2..at + end];
             let (name, mandatory) = inside.strip_suffix(":?").map_or((inside, false), |name| (name, true));
             match self.values.get(name) {
@@ -95,14 +130,18 @@ impl Variables {
                     out.push_str(value);
                 }
                 Some((None, declared)) => {
+                    known = false;
                     self.used.borrow_mut().insert(name.to_string());
-                    diagnostics.push(
-                        Diagnostic::error("KDL010", span, format!("variable `{name}` has no value"))
-                            .related(*declared, "declared here without `default`")
-                            .help(format!(
-                                "give it one: `var {name} default=…`, or `default=(env)\"{name}\"`"
-                            )),
-                    );
+                    // A default that could not be read is reported at its declaration.
+                    if !self.silent.contains(name) {
+                        diagnostics.push(
+                            Diagnostic::error("KDL010", span, format!("variable `{name}` has no value"))
+                                .related(*declared, "declared here without `default`")
+                                .help(format!(
+                                    "give it one: `var {name} default=…`, or `default=(env)\"{name}\"`"
+                                )),
+                        );
+                    }
                 }
                 None if mandatory || (is_constant_case(name) && !POD_VARIABLES.contains(&name)) => {
                     let help = did_you_mean(name, self.values.keys().map(String::as_str))
@@ -112,6 +151,7 @@ impl Variables {
                                 "declare `var {name} default=…`, or write `$${{{name}}}` to keep it as text"
                             )
                         });
+                    known = false;
                     diagnostics.push(
                         Diagnostic::error("KDL010", span, format!("`${{{name}}}` is not declared"))
                             .help(help),
@@ -121,16 +161,15 @@ impl Variables {
             }
             rest = &rest[at + end + 1..];
             if out.len() > EXPANDED_BYTES_MAX {
-                diagnostics.push(Diagnostic::error(
-                    "KDL011",
-                    span,
-                    "the string grows past 1 MiB after substitution",
-                ));
-                return String::new();
+                diagnostics.push(
+                    Diagnostic::error("KDL011", span, "the string grows past 1 MiB after substitution")
+                        .help("shorten the values of the variables in it"),
+                );
+                return None;
             }
         }
         out.push_str(rest);
-        out
+        known.then_some(out)
     }
 
     /// Remarks on variables that nothing names.
@@ -170,6 +209,12 @@ fn text_of(world: &dyn World, value: &Value, diagnostics: &mut Vec<Diagnostic>) 
         (Scalar::Int(number), None) => Some(number.to_string()),
         (Scalar::Float(number), None) => Some(number.to_string()),
         (Scalar::Bool(flag), None) => Some(flag.to_string()),
-        (Scalar::Null, None) => None,
+        (Scalar::Null, None) => {
+            let message = "expected a value, found #null";
+            diagnostics.push(
+                Diagnostic::error("KDL006", value.span, message).help("leave `default` out, or write text"),
+            );
+            None
+        }
     }
 }

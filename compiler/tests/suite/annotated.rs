@@ -200,6 +200,9 @@ fn case_names_are_unique_and_no_finding_is_mute() {
         wrong += usize::from(errors.count() > 0);
         for found in &outcome.diagnostics {
             assert!(!found.message.is_empty(), "{}: {} says nothing", case.name, found.code);
+            // What is wrong with the text itself always has a way out.
+            let helped = found.help.as_ref().is_some_and(|help| !help.is_empty());
+            assert!(helped || !found.code.starts_with("KDL"), "{}: no way out: {}", case.name, found.message);
         }
     }
     assert!(wrong >= 150, "only {wrong} wrong topologies");

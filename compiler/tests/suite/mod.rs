@@ -3,6 +3,8 @@
 mod annotated;
 mod hostile;
 mod mutation;
+mod pages;
+mod reference;
 
 use std::path::PathBuf;
 use std::{env, fs};
