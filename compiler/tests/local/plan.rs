@@ -204,3 +204,24 @@ fn more_than_a_machine_holds_is_an_error() {
     assert!(outcome.artefacts.is_empty());
     assert!(outcome.diagnostics.iter().any(|found| found.message.contains("one machine")));
 }
+
+#[test]
+fn shards_may_name_jobs_that_are_left_out() {
+    let files = files(
+        r#"
+topology cut {
+    prometheus replicas=1 {
+        shards 2 {
+            key cadvisor by=__meta_kubernetes_node_name
+            key self by=__meta_kubernetes_pod_name
+            one-shard kubelet
+        }
+        scrape self; scrape kubelet; scrape cadvisor
+    }
+}
+"#,
+    );
+    check(&files, "");
+    let config = &files["prometheus/cut-prometheus-0.yml"];
+    assert!(config.contains("__address__") && !config.contains("__meta_kubernetes"), "{config}");
+}

@@ -75,7 +75,11 @@ pub(super) fn assign(
             );
             continue;
         };
-        for job in named(jobs, &key.job.value, key.job.span, diagnostics) {
+        for job in named(jobs, &key.job.value, key.job.span, around, diagnostics) {
+            // Fixed addresses have no labels of Kubernetes: a hash of nothing would put all of them on one shard.
+            if around.local && by.value.starts_with("__meta_kubernetes_") {
+                continue;
+            }
             rehash(job, &by.value, by.span, diagnostics);
         }
     }
@@ -91,14 +95,14 @@ pub(super) fn assign(
             continue;
         }
         for name in &group.jobs {
-            for job in named(jobs, &name.value, name.span, diagnostics) {
+            for job in named(jobs, &name.value, name.span, around, diagnostics) {
                 job.sharding = Sharding::One(shard);
             }
         }
     }
     for group in &node.every_shard {
         for name in &group.jobs {
-            for job in named(jobs, &name.value, name.span, diagnostics) {
+            for job in named(jobs, &name.value, name.span, around, diagnostics) {
                 if matches!(job.sharding, Sharding::One(_)) {
                     diagnostics.push(
                         Diagnostic::error(
@@ -120,11 +124,13 @@ fn named<'a>(
     jobs: &'a mut [Job],
     name: &str,
     span: Span,
+    around: &Surroundings,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<&'a mut Job> {
     let by_name = jobs.iter().any(|job| job.name == name);
     let matches = |job: &Job| if by_name { job.name == name } else { job.preset.word() == name };
-    if !jobs.iter().any(matches) {
+    // Without Kubernetes some jobs are left out, and naming them is no mistake.
+    if !around.local && !jobs.iter().any(matches) {
         let known: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         diagnostics.push(
             Diagnostic::error("KDL013", span, format!("there is no job `{name}`"))
