@@ -137,7 +137,13 @@ fn run(world: &dyn World, request: &Request, wanted: bool) -> Outcome {
         &mut outcome.sources,
         &mut outcome.diagnostics,
     );
-    let mut model = model::build::build(decoded, request.target == Target::Local, world, &mut outcome.sources, &mut outcome.diagnostics);
+    let mut model = model::build::build(
+        decoded,
+        request.target == Target::Local,
+        world,
+        &mut outcome.sources,
+        &mut outcome.diagnostics,
+    );
     model::extra::read(&mut model, world, &mut outcome.sources, &mut outcome.diagnostics);
     checks::run(&model, &world.today(), &mut outcome.diagnostics);
     outcome.edges = model.clusters.iter().flat_map(|cluster| cluster.edges.iter().cloned()).collect();

@@ -39,7 +39,11 @@ use output::Output;
 use template::Engine;
 
 /// Renders every cluster of the model; the artefacts are sorted by path.
-pub fn render(model: &Model, engine: &Engine, sources: &Sources) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
+pub fn render(
+    model: &Model,
+    engine: &Engine,
+    sources: &Sources,
+) -> (Vec<Artefact>, Vec<Provenance>, Vec<Diagnostic>) {
     let (mut artefacts, mut provenance, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new());
     for cluster in &model.clusters {
         if let Some(plan) = &cluster.local {

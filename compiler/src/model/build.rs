@@ -26,7 +26,15 @@ pub fn build(
     let mut clusters = Vec::new();
     let (name, clustered, profiles) = (decoded.name, decoded.clustered, decoded.profiles);
     for topology in decoded.parts {
-        clusters.push(cluster(topology, &name, clustered, &profiles, &mut library, ports.as_mut(), diagnostics));
+        clusters.push(cluster(
+            topology,
+            &name,
+            clustered,
+            &profiles,
+            &mut library,
+            ports.as_mut(),
+            diagnostics,
+        ));
     }
     for at in 0..clusters.len() {
         clusters[at].push = push_target(&clusters, &clusters[at]);
