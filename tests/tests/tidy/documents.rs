@@ -115,7 +115,8 @@ fn decoding_errors(block: &Block) -> Vec<Diagnostic> {
 #[test]
 fn kdl_in_markdown_parses() {
     let mut problems = Vec::new();
-    for block in blocks() {
+    // The compiler's own suite runs the blocks of the pages, with the files and the rendering that some of them need.
+    for block in blocks().into_iter().filter(|block| !block.path.starts_with("compiler/checks/")) {
         let place = format!("{}:{}", block.path, block.line);
         match block.words.as_str() {
             "kdl" => problems.extend(
