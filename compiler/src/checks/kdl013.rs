@@ -60,14 +60,6 @@ pub(super) fn check(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
                     );
                 }
             }
-            for one in shards.one_shard.iter().filter_map(|node| node.shard.as_ref()) {
-                if one.value >= group.shards.value {
-                    diagnostics.push(
-                        Diagnostic::error("KDL013", one.span, format!("there is no shard {}", one.value))
-                            .help(format!("shards are numbered 0 to {}", group.shards.value - 1)),
-                    );
-                }
-            }
         }
         for args in &cluster.topology.args {
             let known = COMPONENTS.contains(&args.component.value.as_str());

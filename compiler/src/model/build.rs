@@ -207,11 +207,17 @@ fn cluster(
     cluster.local = ports.map(|ports| local::plan(&cluster, ports, diagnostics));
     jobs::resolve(&mut cluster, diagnostics);
     for component in &cluster.components {
-        if !is_dns_label(&component.name) || component.name.len() > 52 {
-            diagnostics.push(
-                Diagnostic::error("K8S004", component.span, format!("`{}` cannot be the name of a workload", component.name))
-                    .help("lower-case letters, digits and hyphens, at most 52 characters in all: shorten the topology's name"),
-            );
+        // A wrong name of the topology is reported where it stands, not at everything that carries it.
+        let prefixed = cluster.prefix.is_empty() || is_dns_label(&cluster.prefix);
+        if prefixed && (!is_dns_label(&component.name) || component.name.len() > 52) {
+            let help = match cleaned(&component.name).filter(|cleaned| *cleaned != component.name) {
+                Some(cleaned) if component.name.len() <= 52 => {
+                    format!("lower-case letters, digits and hyphens: \"{cleaned}\"")
+                }
+                _ => "at most 52 characters in all: shorten the topology's name".to_string(),
+            };
+            let message = format!("`{}` cannot be the name of a workload", component.name);
+            diagnostics.push(Diagnostic::error("K8S004", component.span, message).help(help));
         }
     }
     super::bucket::findings(&cluster, diagnostics);
@@ -274,15 +280,19 @@ fn name_is_legal(name: &Written<String>, what: &str, diagnostics: &mut Vec<Diagn
     if is_dns_label(&name.value) {
         return;
     }
-    let cleaned: String =
-        name.value.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let cleaned = cleaned.trim_matches('-').chars().take(40).collect::<String>();
-    let help = match cleaned.is_empty() {
-        true => "lower-case letters, digits and hyphens, at most 63".to_string(),
-        false => format!("lower-case letters, digits and hyphens, at most 63: \"{cleaned}\""),
+    let help = match cleaned(&name.value) {
+        None => "lower-case letters, digits and hyphens, at most 63".to_string(),
+        Some(cleaned) => format!("lower-case letters, digits and hyphens, at most 63: \"{cleaned}\""),
     };
     diagnostics
         .push(Diagnostic::error("K8S004", name.span, format!("{what} is no Kubernetes name")).help(help));
+}
+
+/// The nearest name that Kubernetes accepts, if anything is left of it.
+fn cleaned(name: &str) -> Option<String> {
+    let hyphen = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.to_lowercase().chars().map(hyphen).take(40).collect();
+    Some(name.trim_matches('-').to_string()).filter(|name| !name.is_empty())
 }
 
 /// Whether Kubernetes accepts it as a name (RFC 1123 label).

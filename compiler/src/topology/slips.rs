@@ -59,6 +59,7 @@ pub fn scan(text: &str) -> Scan {
         scan: Scan::default(),
         open: Vec::new(),
         brackets: 0,
+        parentheses: 0,
         line: Line { start: 0, end: 0, comment_end: None },
     };
     scanner.run();
@@ -74,6 +75,8 @@ struct Scanner<'a> {
     open: Vec<Block>,
     /// Open square brackets.
     brackets: usize,
+    /// Open parentheses that annotate nothing.
+    parentheses: usize,
     /// The line that was looked at last: long lines are measured once.
     line: Line,
 }
@@ -83,6 +86,8 @@ struct Block {
     at: usize,
     /// Whether `/-` takes it away.
     slashed: bool,
+    /// Whether `/-` takes the whole node away.
+    gone: bool,
 }
 
 struct Line {
@@ -94,7 +99,9 @@ struct Line {
 
 impl Scanner<'_> {
     fn run(&mut self) {
-        let (mut at, mut at_node, mut after_block, mut slashed) = (0, true, false, false);
+        let (mut at, mut at_node, mut after_block) = (0, true, false);
+        // `/-` was just read; it was read before the name of this node.
+        let (mut slashed, mut gone) = (false, false);
         // The word before an equals sign.
         let mut word: Option<Range<usize>> = None;
         while at < self.bytes.len() && self.scan.too_deep.is_none() && !self.scan.hopeless {
@@ -102,15 +109,24 @@ impl Scanner<'_> {
             self.scan.hopeless |= self.scan.slips.len() > SLIPS_MAX;
             let here = at;
             match self.bytes[at] {
-                b'\n' | b';' => {
-                    (at_node, after_block, slashed, word) = (true, false, false, None);
+                // What `/-` takes away may stand on the next line.
+                b'\n' | b'\r' if slashed => at += 1,
+                b'\n' | b'\r' | 0x0b | 0x0c | b';' => {
+                    (at_node, after_block, slashed, gone, word) = (true, false, false, false, None);
                     at += 1;
                 }
-                b' ' | b'\t' | b'\r' => at += 1,
+                b' ' | b'\t' => at += 1,
+                _ if self.wide_blank(at).is_some() => {
+                    let blank = self.wide_blank(at).unwrap_or('\u{a0}');
+                    if matches!(blank, '\u{85}' | '\u{2028}' | '\u{2029}') {
+                        (at_node, after_block, slashed, gone, word) = (true, false, false, false, None);
+                    }
+                    at += blank.len_utf8();
+                }
                 b'\\' => at = self.line_end(at) + 1,
                 b'{' => {
-                    self.block(at, at_node, after_block, slashed);
-                    (at_node, after_block, slashed, word) = (true, false, false, None);
+                    self.block(at, at_node, after_block, slashed, gone);
+                    (at_node, after_block, slashed, gone, word) = (true, false, false, false, None);
                     at += 1;
                 }
                 b'}' => {
@@ -119,13 +135,18 @@ impl Scanner<'_> {
                         let help = "remove it, or look above for the `{` that it should close".to_string();
                         self.slip(at..at + 1, "no block is open here".to_string(), help, " ", None);
                     }
-                    (at_node, after_block, word) = (true, block.is_none_or(|block| !block.slashed), None);
+                    // After `/-{ … }` the node goes on; after `/-a { … }` the next one may follow.
+                    let goes_on = block.as_ref().is_some_and(|block| block.slashed);
+                    gone = block.is_some_and(|block| block.gone);
+                    (at_node, after_block) = (!goes_on, !goes_on && !gone);
+                    (slashed, gone, word) = (false, gone && goes_on, None);
                     at += 1;
                 }
                 b'/' if self.bytes.get(at + 1) == Some(&b'/') => at = self.line_end(at),
                 b'/' if self.bytes.get(at + 1) == Some(&b'*') => at = self.comment(at),
                 b'/' if self.bytes.get(at + 1) == Some(&b'-') => {
                     slashed = true;
+                    gone |= at_node || after_block;
                     at += 2;
                 }
                 b'[' | b']' | b',' => {
@@ -138,7 +159,7 @@ impl Scanner<'_> {
                     at_node = false;
                 }
                 byte => {
-                    if after_block {
+                    if after_block && !slashed {
                         self.second_node(at);
                     }
                     at = match byte {
@@ -146,7 +167,7 @@ impl Scanner<'_> {
                         _ => self.word(at, at_node),
                     };
                     word = (!at_node).then_some(here..at);
-                    (at_node, after_block) = (false, false);
+                    (at_node, after_block, slashed) = (false, false, false);
                 }
             }
         }
@@ -163,8 +184,15 @@ impl Scanner<'_> {
         if self.bytes[at] == b'(' && length > 0 && self.bytes.get(end) == Some(&b')') && value {
             return end + 1;
         }
+        let closes = self.bytes[at] == b')' && self.parentheses > 0;
+        match self.bytes[at] {
+            b'(' => self.parentheses += 1,
+            _ => self.parentheses = self.parentheses.saturating_sub(1),
+        }
+        // One message for the pair.
+        let message = if closes { "" } else { "a parenthesis is not a KDL value" };
         let help = "text with parentheses stands between double quotes".to_string();
-        self.slip(at..at + 1, "a parenthesis is not a KDL value".to_string(), help, " ", None);
+        self.slip(at..at + 1, message.to_string(), help, " ", None);
         at + 1
     }
 
@@ -235,19 +263,32 @@ impl Scanner<'_> {
         self.line(at).end
     }
 
+    /// A blank or a line end outside of ASCII; a byte order mark counts as a blank.
+    fn wide_blank(&self, at: usize) -> Option<char> {
+        if self.bytes[at].is_ascii() {
+            return None;
+        }
+        let char = self.text.get(at..)?.chars().next()?;
+        (char.is_whitespace() || char == '\u{feff}').then_some(char)
+    }
+
     /// End of a bare word. A slash belongs to it, as in a path that lacks its quotes, unless a comment starts there.
     fn word_end(&mut self, start: usize) -> usize {
         let mut at = start;
         let mut path = false;
         while let Some(byte) = self.bytes.get(at) {
             match byte {
-                b' ' | b'\t' | b'\n' | b'\r' | b';' | b'{' | b'}' | b'"' | b'\\' | b'[' | b']' => break,
+                b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => break,
+                b';' | b'{' | b'}' | b'"' | b'\\' | b'[' | b']' => break,
+                _ if self.wide_blank(at).is_some() => break,
                 b'(' | b')' | b'=' if !path => break,
                 b'/' => {
                     let next = self.bytes.get(at + 1).copied();
                     let url = self.bytes.get(at.wrapping_sub(1)) == Some(&b':');
                     let closed = self.line(at).comment_end.is_some_and(|end| end > at + 1);
-                    if (next == Some(b'/') && !url && !path) || (next == Some(b'*') && closed) {
+                    // `rules/*.yaml` is a path; a comment that goes on below starts with a blank.
+                    let comment = next == Some(b'*') && (closed || self.is_blank(at + 2));
+                    if (next == Some(b'/') && !url && !path) || comment {
                         break;
                     }
                     path = true;
@@ -351,6 +392,11 @@ impl Scanner<'_> {
 
     fn equals(&mut self, at: usize, word: Option<Range<usize>>) -> usize {
         if self.bytes.get(at + 1) == Some(&b'=') {
+            if let Some(word) = word.filter(|word| word.end == at && !self.is_blank(at + 2)) {
+                let help = format!("write one equals sign: {}=…", short(&self.text[word]));
+                self.slip(at..at + 2, "an equals sign too many".to_string(), help, "= ", None);
+                return at + 2;
+            }
             let help = "text with blanks or signs stands between double quotes".to_string();
             let means = Some(Scalar::Str("==".to_string()));
             self.slip(at..at + 2, "`==` is not a KDL value".to_string(), help, "_", means);
@@ -400,5 +446,75 @@ fn unit_kind(word: &str) -> &'static str {
         _ if word.contains('/') => "paths and addresses",
         _ if word.chars().all(|c| c.is_ascii_digit() || c == '-') => "dates",
         _ => "values that start with a digit",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kdl::KdlDocument;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PIECES: [&str; 36] = [
+        "a",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\r\n",
+        ";",
+        "; ",
+        " {",
+        "}",
+        " { b; c }",
+        " {\n",
+        "\n}",
+        "{ x }",
+        "// note\n",
+        "/* b */",
+        "/* two\n lines */",
+        " /-",
+        " /- ",
+        " /-\n",
+        " \\\n",
+        " k=1",
+        " k = \"v\"",
+        " (t)1",
+        "\n(t)n",
+        " 1_000",
+        " 0xFF",
+        " \"s\"",
+        " #\"raw\"#",
+        " #true ",
+        " -1.50",
+        "ü",
+        " \"\"\"\n  x\n   y\n  \"\"\"",
+        "\u{feff}",
+        " \"a\\\n   b\"",
+        " \"\\u{e9}\\\\\"",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What KDL takes is no slip.
+        #[test]
+        fn valid_text_is_left_alone(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..24)) {
+            let text = pieces.concat();
+            if KdlDocument::parse_v2(&text).is_ok() {
+                let found = scan(&text);
+                prop_assert!(found.slips.is_empty() && !found.hopeless, "{:?}: {:?}", text, found);
+            }
+        }
+    }
+
+    #[test]
+    fn repairs_keep_every_place() {
+        let text = "topology a {\n every 15s\n query x: 'é', [b] c=\n store { keep } compact\n \"open\n";
+        for slip in scan(text).slips {
+            assert_eq!(slip.range.len(), slip.instead.len(), "{slip:?}");
+            assert!(slip.instead.is_ascii() && text.get(slip.range.clone()).is_some(), "{slip:?}");
+        }
     }
 }

@@ -5,14 +5,14 @@ use std::ops::Range;
 use super::{Block, NESTING_MAX, Scanner, short};
 
 impl Scanner<'_> {
-    pub(super) fn block(&mut self, at: usize, at_node: bool, after_block: bool, slashed: bool) {
+    pub(super) fn block(&mut self, at: usize, at_node: bool, after_block: bool, slashed: bool, gone: bool) {
         if after_block && !slashed {
             let help = "join the two, or start a node of its own".to_string();
             self.hopeless(at..at + 1, "a second block of one node", help);
-        } else if at_node {
+        } else if at_node && !slashed {
             self.block_on_its_own_line(at);
         }
-        self.open.push(Block { at, slashed });
+        self.open.push(Block { at, slashed, gone });
         if self.open.len() > NESTING_MAX {
             self.scan.too_deep = Some((at, "blocks are"));
         }
