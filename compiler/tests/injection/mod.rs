@@ -168,11 +168,14 @@ fn attack(name: &str, text: &str) -> (usize, usize) {
             cases += 1;
             let Some(found) = with(payload, &mut seen, false) else { continue };
             accepted += 1;
-            let found = if free.is_some() { found } else { found.objects_only() };
+            // `from=` lists labels with commas: there a comma means one more item of that list, by the language.
+            let list = text[..at.0].ends_with("from=") && payload.contains(',');
+            let expected = if list { expected.as_ref().map(Shape::objects_only) } else { expected.clone() };
+            let found = if free.is_some() && !list { found } else { found.objects_only() };
             let place = &text[at.0..at.1];
             assert_eq!(
-                Some(&found),
-                expected.as_ref(),
+                Some(found),
+                expected,
                 "{name}: {place} replaced by {payload:?} changes the structure"
             );
         }

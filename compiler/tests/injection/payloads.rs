@@ -155,6 +155,7 @@ const FIXED: &[&str] = &[
     "secret:a",
     "secret:/",
     "file:",
+    "file:/etc/shadow",
 ];
 
 /// All payloads, the long ones included.
