@@ -242,6 +242,34 @@ impl FromValue for Cpu {
     }
 }
 
+/// Label names, separated by commas: `__address__` or `namespace,pod`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelList(pub Vec<String>);
+
+impl FromValue for LabelList {
+    const EXPECTED: &'static str = "label names separated by commas";
+    fn from_value(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+        let Scalar::Str(text) = &value.scalar else {
+            wrong_type(value, Self::EXPECTED, "write from=\"namespace,pod\"", diagnostics);
+            return None;
+        };
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_string()).collect();
+        // A name that is not there would quietly change what the rule looks at.
+        if names.iter().any(String::is_empty) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "KDL006",
+                    value.span,
+                    format!("expected {}, found an empty name", Self::EXPECTED),
+                )
+                .help("write from=\"namespace,pod\""),
+            );
+            return None;
+        }
+        Some(LabelList(names))
+    }
+}
+
 /// A version: `0.42.4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionText(pub String);

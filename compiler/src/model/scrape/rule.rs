@@ -177,13 +177,8 @@ macro_rules! from_node {
         impl From<&$node> for Rule {
             fn from(node: &$node) -> Rule {
                 let action: RelabelAction = node.action.value.word().parse().unwrap_or_default();
-                let sources = node.from.as_ref().map_or("", |from| from.value.as_str());
                 Rule {
-                    source_labels: sources
-                        .split(',')
-                        .map(|source| source.trim().to_owned())
-                        .filter(|source| !source.is_empty())
-                        .collect(),
+                    source_labels: node.from.as_ref().map_or_else(Vec::new, |from| from.value.0.clone()),
                     separator: node.separator.as_ref().map(|separator| separator.value.clone()),
                     target_label: node.to.as_ref().map(|to| to.value.clone()),
                     regex: node.regex.as_ref().map(|regex| Pattern::Text(regex.value.0.clone())),

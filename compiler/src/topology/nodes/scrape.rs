@@ -3,7 +3,7 @@
 use prom_model::PromDuration;
 
 use crate::topology::decode::{node, words};
-use crate::topology::values::{SecretValue, Size, Text};
+use crate::topology::values::{LabelList, SecretValue, Size, Text};
 
 words! {
     /// What is scraped.
@@ -376,7 +376,7 @@ node! {
         }
         props {
             /// Source labels, separated by commas.
-            from: String = "from",
+            from: LabelList = "from",
             /// Target label.
             to: String = "to",
             /// Regular expression, anchored.
@@ -400,7 +400,7 @@ node! {
         }
         props {
             /// Source labels, separated by commas.
-            from: String = "from",
+            from: LabelList = "from",
             /// Target label.
             to: String = "to",
             /// Regular expression, anchored.
