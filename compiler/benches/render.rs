@@ -151,7 +151,7 @@ fn large(clusters: u32) -> MemoryWorld {
             let _ = writeln!(
                 text,
                 "      - record: job:requests_{file}_{rule}:rate5m\n        \
-                 expr: sum by (job) (rate(http_requests_total{{code=~\"5..\",handler=\"/api/{rule}\"}}[5m]))"
+                 expr: sum by (job, instance) (rate(http_requests_total{{code=~\"5..\",handler=\"/api/{rule}\"}}[5m]))"
             );
         }
         world.files.insert(format!("rules/{file:03}.yaml"), text.into_bytes());
