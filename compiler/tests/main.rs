@@ -10,3 +10,4 @@ mod rules;
 mod suite;
 mod thanos;
 mod tutorial;
+mod ways_out;
