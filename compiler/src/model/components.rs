@@ -1,17 +1,18 @@
 //! Names, ports, images and volumes of everything that runs.
 
+mod image;
+
 use std::collections::BTreeMap;
 
 use super::profile::line;
 use super::{Cluster, Component, Port, Resources, Role, Sourced};
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Image, image_facts};
-use crate::pipeline::Origin;
+use crate::facts::Image;
 use crate::source::Span;
 use crate::topology::decode::Written;
 use crate::topology::nodes::prometheus::ReloadStrategy;
-use crate::topology::nodes::whole::Runtime;
 use crate::topology::values::{Cpu, Size};
+pub use image::{own_image, runtime_image};
 
 const GRPC: Port = Port::tcp("grpc", 10901);
 const HTTP: Port = Port::tcp("http", 10902);
@@ -27,6 +28,15 @@ struct Settings<'a> {
     memory: Option<&'a Written<Size>>,
     cpu: Option<&'a Written<Cpu>>,
     image: Option<&'a Written<String>>,
+}
+
+/// What a node says about its component: `settings!(node: replicas, disk)`.
+macro_rules! settings {
+    ($node:ident: $($field:ident),+) => {{
+        let mut settings = Settings::default();
+        $(settings.$field = $node.$field.as_ref();)+
+        settings
+    }};
 }
 
 /// Lists everything that runs in one cluster.
@@ -121,95 +131,10 @@ impl Lister<'_> {
         }
     }
 
-    /// The image reference and the user it runs as.
-    fn image(
-        &mut self,
-        role: Role,
-        image: Image,
-        written: Option<&Written<String>>,
-    ) -> (Sourced<String>, u32) {
-        let cluster = self.cluster;
-        let versions = &cluster.versions;
-        let target = cluster.topology.target.as_ref();
-        let (version, version_span) = match image {
-            Image::Prometheus => {
-                (Some(versions.prometheus), target.and_then(|t| t.prometheus.as_ref().map(|v| v.span)))
-            }
-            Image::Thanos => (Some(versions.thanos), target.and_then(|t| t.thanos.as_ref().map(|v| v.span))),
-            Image::Alertmanager => {
-                (Some(versions.alertmanager), target.and_then(|t| t.alertmanager.as_ref().map(|v| v.span)))
-            }
-            Image::KubeStateMetrics => (
-                Some(versions.kube_state_metrics),
-                target.and_then(|t| t.kube_state_metrics.as_ref().map(|v| v.span)),
-            ),
-            Image::NodeExporter => {
-                (Some(versions.node_exporter), target.and_then(|t| t.node_exporter.as_ref().map(|v| v.span)))
-            }
-            Image::Grafana => {
-                (Some(versions.grafana), target.and_then(|t| t.grafana.as_ref().map(|v| v.span)))
-            }
-            _ => (None, None),
-        };
-        let text = version.map(|version| version.to_string());
-        let facts = image_facts(image, text.as_deref()).ok();
-        let user = match (facts.as_ref().map_or(0, |facts| facts.uid), image) {
-            // Images that set no user run as root, which no restricted namespace admits.
-            (0, _) => 65534,
-            // The sidecar hard-links Prometheus' blocks: both must be one user.
-            (_, Image::Thanos) if role == Role::Prometheus => 65534,
-            (uid, _) => uid,
-        };
-        let origin = version_span
-            .map_or_else(|| Origin::Derived("default version of the image".to_string()), Origin::Line);
-        let reference = match written {
-            Some(written) if written.value == "thanos" || written.value == "pronoia" => Sourced {
-                value: if written.value == "pronoia" {
-                    own_image(cluster)
-                } else {
-                    facts.map(|f| f.to_string()).unwrap_or_default()
-                },
-                origin: Origin::Line(written.span),
-            },
-            Some(written) => {
-                if !written.value.contains('/') && !written.value.contains(':') {
-                    self.diagnostics.push(
-                        Diagnostic::error("KDL007", written.span, format!("`{}` is no image", written.value))
-                            .help("write `thanos`, `pronoia`, or a full reference such as \"quay.io/thanos/thanos:v0.42.4\""),
-                    );
-                }
-                line(written)
-            }
-            None if image == Image::Thanos && cluster.runtime == Runtime::Pronoia => {
-                Sourced { value: own_image(cluster), origin }
-            }
-            None => Sourced { value: facts.map(|facts| facts.to_string()).unwrap_or_default(), origin },
-        };
-        let registry = target.and_then(|target| target.registry.as_ref());
-        let reference = match registry {
-            Some(registry) if written.is_none_or(|written| !written.value.contains('/')) => {
-                let rest = reference.value.split_once('/').map_or(reference.value.as_str(), |(_, rest)| rest);
-                Sourced {
-                    value: format!("{}/{rest}", registry.value.trim_end_matches('/')),
-                    origin: Origin::Line(registry.span),
-                }
-            }
-            _ => reference,
-        };
-        (bare_spelling(cluster.bare, image, reference), user)
-    }
-
     fn prometheus(&mut self) {
         for (index, group) in self.cluster.prometheus.iter().enumerate() {
             let node = &group.node;
-            let settings = Settings {
-                replicas: node.replicas.as_ref(),
-                disk: node.disk.as_ref(),
-                class: node.class.as_ref(),
-                memory: node.memory.as_ref(),
-                cpu: node.cpu.as_ref(),
-                image: node.image.as_ref(),
-            };
+            let settings = settings!(node: replicas, disk, class, memory, cpu, image);
             for shard in 0..group.shards.value {
                 let mut component = self.component(
                     Role::Prometheus,
@@ -255,12 +180,7 @@ impl Lister<'_> {
         if let Some(node) =
             cluster.topology.kube_state_metrics.as_ref().filter(|node| !is_external(&node.external))
         {
-            let settings = Settings {
-                memory: node.memory.as_ref(),
-                cpu: node.cpu.as_ref(),
-                image: node.image.as_ref(),
-                ..Settings::default()
-            };
+            let settings = settings!(node: memory, cpu, image);
             let name = cluster.object_name("kube-state-metrics");
             let mut component = self.component(
                 Role::KubeStateMetrics,
@@ -282,8 +202,7 @@ impl Lister<'_> {
         if let Some(node) =
             cluster.topology.node_exporter.as_ref().filter(|node| !is_external(&node.external))
         {
-            let settings =
-                Settings { memory: node.memory.as_ref(), image: node.image.as_ref(), ..Settings::default() };
+            let settings = settings!(node: memory, image);
             let name = cluster.object_name("node-exporter");
             let mut component =
                 self.component(Role::NodeExporter, name, Image::NodeExporter, node.name_span, &settings);
@@ -297,11 +216,7 @@ impl Lister<'_> {
             self.components.push(component);
         }
         if let Some(node) = &cluster.topology.blackbox {
-            let settings = Settings {
-                replicas: node.replicas.as_ref(),
-                image: node.image.as_ref(),
-                ..Settings::default()
-            };
+            let settings = settings!(node: replicas, image);
             let name = cluster.object_name("blackbox");
             let mut component = self.component(
                 Role::Blackbox,
@@ -322,12 +237,7 @@ impl Lister<'_> {
         let Some(node) = cluster.topology.bucket.as_ref().and_then(|bucket| bucket.minio.as_ref()) else {
             return;
         };
-        let settings = Settings {
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            image: node.image.as_ref(),
-            ..Settings::default()
-        };
+        let settings = settings!(node: disk, class, image);
         let name = cluster.object_name("minio");
         let mut component =
             self.component(Role::Minio, name.clone(), Image::Minio, node.name_span, &settings);
@@ -414,14 +324,7 @@ impl Lister<'_> {
             }
             None => 1,
         };
-        let settings = Settings {
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            memory: node.memory.as_ref(),
-            cpu: node.cpu.as_ref(),
-            image: node.image.as_ref(),
-            ..Settings::default()
-        };
+        let settings = settings!(node: disk, class, memory, cpu, image);
         for shard in 0..shards {
             let name = if shard == 0 { base.clone() } else { format!("{base}-shard-{shard}") };
             let mut component = self.component(Role::Compact, name, Image::Thanos, node.name_span, &settings);
@@ -440,13 +343,7 @@ impl Lister<'_> {
     fn query(&mut self) {
         let cluster = self.cluster;
         let Some(node) = &cluster.topology.query else { return };
-        let settings = Settings {
-            replicas: node.replicas.as_ref(),
-            memory: node.memory.as_ref(),
-            cpu: node.cpu.as_ref(),
-            image: node.image.as_ref(),
-            ..Settings::default()
-        };
+        let settings = settings!(node: replicas, memory, cpu, image);
         let name = cluster.object_name(if cluster.bare { "thanos-querier" } else { "thanos-query" });
         let mut component =
             self.component(Role::Query, name.clone(), Image::Thanos, node.name_span, &settings);
@@ -455,12 +352,7 @@ impl Lister<'_> {
         component.disk = None;
         self.components.push(component);
         if let Some(frontend) = &node.frontend {
-            let settings = Settings {
-                replicas: frontend.replicas.as_ref(),
-                memory: frontend.memory.as_ref(),
-                image: frontend.image.as_ref(),
-                ..Settings::default()
-            };
+            let settings = settings!(frontend: replicas, memory, image);
             let name = cluster.object_name("thanos-query-frontend");
             let mut component = self.component(
                 Role::QueryFrontend,
@@ -479,14 +371,7 @@ impl Lister<'_> {
     fn ruler(&mut self) {
         let cluster = self.cluster;
         let Some(node) = &cluster.topology.ruler else { return };
-        let settings = Settings {
-            replicas: node.replicas.as_ref(),
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            memory: node.memory.as_ref(),
-            cpu: node.cpu.as_ref(),
-            image: node.image.as_ref(),
-        };
+        let settings = settings!(node: replicas, disk, class, memory, cpu, image);
         let name = cluster.object_name("thanos-ruler");
         let mut component =
             self.component(Role::Ruler, name.clone(), Image::Thanos, node.name_span, &settings);
@@ -498,14 +383,7 @@ impl Lister<'_> {
     fn receive(&mut self) {
         let cluster = self.cluster;
         let Some(node) = &cluster.topology.receive else { return };
-        let settings = Settings {
-            replicas: node.replicas.as_ref(),
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            memory: node.memory.as_ref(),
-            cpu: node.cpu.as_ref(),
-            image: node.image.as_ref(),
-        };
+        let settings = settings!(node: replicas, disk, class, memory, cpu, image);
         let name = cluster.object_name("thanos-receive");
         let mut component =
             self.component(Role::Receive, name.clone(), Image::Thanos, node.name_span, &settings);
@@ -539,14 +417,7 @@ impl Lister<'_> {
         let Some(node) = cluster.topology.alertmanager.as_ref().filter(|node| node.external.is_none()) else {
             return;
         };
-        let settings = Settings {
-            replicas: node.replicas.as_ref(),
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            memory: node.memory.as_ref(),
-            cpu: node.cpu.as_ref(),
-            image: node.image.as_ref(),
-        };
+        let settings = settings!(node: replicas, disk, class, memory, cpu, image);
         let name = cluster.object_name("alertmanager");
         let mut component =
             self.component(Role::Alertmanager, name.clone(), Image::Alertmanager, node.name_span, &settings);
@@ -566,13 +437,7 @@ impl Lister<'_> {
         let Some(node) = cluster.topology.grafana.as_ref().filter(|node| node.external.is_none()) else {
             return;
         };
-        let settings = Settings {
-            replicas: node.replicas.as_ref(),
-            disk: node.disk.as_ref(),
-            class: node.class.as_ref(),
-            image: node.image.as_ref(),
-            ..Settings::default()
-        };
+        let settings = settings!(node: replicas, disk, class, image);
         let name = cluster.object_name("grafana");
         let mut component =
             self.component(Role::Grafana, name.clone(), Image::Grafana, node.name_span, &settings);
@@ -588,7 +453,7 @@ impl Lister<'_> {
         let cluster = self.cluster;
         for storage in &cluster.topology.storage {
             let Some(nfs) = &storage.nfs else { continue };
-            let settings = Settings { image: nfs.image.as_ref(), ..Settings::default() };
+            let settings = settings!(nfs: image);
             let name = match cluster.bare {
                 true => "thanos-nfs-client-provisioner".to_string(),
                 false => cluster.object_name(&format!("nfs-provisioner-{}", storage.name.value)),
@@ -692,38 +557,6 @@ fn labels(cluster: &Cluster, role: Role, name: &str) -> BTreeMap<String, String>
         pair("app.kubernetes.io/part-of", &cluster.prefix),
         pair("app.kubernetes.io/managed-by", "pronoia"),
     ])
-}
-
-/// The tutorial writes Docker Hub's short names.
-fn bare_spelling(bare: bool, image: Image, reference: Sourced<String>) -> Sourced<String> {
-    if !bare {
-        return reference;
-    }
-    reference.map(|text| match image {
-        Image::Prometheus => text.replace("quay.io/prometheus/prometheus", "prom/prometheus"),
-        Image::Thanos => text.replace("quay.io/thanos/thanos", "thanosio/thanos"),
-        Image::KubeStateMetrics => text.replace(
-            "registry.k8s.io/kube-state-metrics/kube-state-metrics",
-            "quay.io/coreos/kube-state-metrics",
-        ),
-        Image::NfsSubdirExternalProvisioner => text.replace(
-            "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner",
-            "registry.cn-hangzhou.aliyuncs.com/lfy_k8s_images/nfs-subdir-external-provisioner",
-        ),
-        _ => text,
-    })
-}
-
-/// The image of our own runtime.
-pub fn own_image(cluster: &Cluster) -> String {
-    format!("ghcr.io/pronoia/pronoiad:v{}", cluster.versions.thanos)
-}
-
-/// The image of components that have no node of their own: the sidecar beside Prometheus.
-pub fn runtime_image(cluster: &Cluster) -> String {
-    let mut diagnostics = Vec::new();
-    let mut lister = Lister { cluster, diagnostics: &mut diagnostics, components: Vec::new() };
-    lister.image(Role::Prometheus, Image::Thanos, None).0.value
 }
 
 /// Whether `external=#true` says that somebody else deploys it.
