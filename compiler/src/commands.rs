@@ -13,6 +13,7 @@ mod completions;
 mod console;
 mod diff;
 mod disk;
+mod down;
 mod explain;
 mod findings;
 mod fmt;
@@ -21,8 +22,10 @@ mod graph;
 mod init;
 mod input;
 mod man;
+mod ps;
 mod render;
 mod tree;
+mod up;
 mod why;
 
 /// How a run ends.
@@ -86,6 +89,15 @@ enum Command {
     ListChecks(explain::ListArgs),
     /// Name the line or the default that set a field of a rendered object
     Why(why::Args),
+    /// Run a topology on this machine, as plain processes, until Ctrl-C
+    Up(up::Args),
+    /// Stop what `up` runs
+    Down(down::Args),
+    /// Show what `up` runs
+    Ps(ps::Args),
+    /// Become a program that ends with `up`
+    #[command(hide = true)]
+    Supervised(up::supervised::Args),
     /// Show who talks to whom
     Graph(graph::Args),
     /// Print a completion script
@@ -125,6 +137,10 @@ fn run(console: &Console, command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(console, &args),
         Command::ListChecks(args) => explain::list(console, &args),
         Command::Why(args) => why::run(console, &args),
+        Command::Up(args) => up::run(console, &args),
+        Command::Down(args) => down::run(console, &args),
+        Command::Ps(args) => ps::run(console, &args),
+        Command::Supervised(args) => up::supervised::run(&args),
         Command::Graph(args) => graph::run(console, &args),
         Command::Completions(args) => completions::run(console, &args),
         Command::Man(args) => man::run(console, &args),

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::diagnostic::{self, Diagnostic};
+use crate::model::local::Machine;
 use crate::render::template::Engine;
 use crate::source::{Sources, Span, World};
 use crate::{checks, model, render, topology};
@@ -31,6 +32,8 @@ pub struct Request {
     pub target: Target,
     /// Templates that replace the built-in ones: file name to text.
     pub templates: BTreeMap<String, String>,
+    /// The machine that [`Target::Local`] is for.
+    pub machine: Machine,
 }
 
 /// Everything that one run found out.
@@ -139,7 +142,7 @@ fn run(world: &dyn World, request: &Request, wanted: bool) -> Outcome {
     );
     let mut model = model::build::build(
         decoded,
-        request.target == Target::Local,
+        (request.target == Target::Local).then_some(&request.machine),
         world,
         &mut outcome.sources,
         &mut outcome.diagnostics,

@@ -47,6 +47,11 @@ impl Console {
         }
     }
 
+    /// Whether it was asked to be silent.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Why the command failed.
     pub(super) fn error(&self, text: &str) {
         let (on, off) = if self.color_err() { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };

@@ -95,8 +95,13 @@ pub(super) fn run(
     Ok(envs
         .into_iter()
         .map(|env| {
-            let request =
-                Request { path: file.to_string(), env: env.clone(), target, templates: templates.clone() };
+            let request = Request {
+                path: file.to_string(),
+                env: env.clone(),
+                target,
+                templates: templates.clone(),
+                ..Request::default()
+            };
             Run { env, outcome: step(&world, &request) }
         })
         .collect())

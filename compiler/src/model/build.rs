@@ -13,15 +13,15 @@ use crate::topology::nodes::whole::{Runtime, SecretBackend, Topology};
 use crate::topology::values::VersionText;
 
 /// Resolves everything that was decoded; files that nodes name are read through `world` and join `sources`.
-/// `local` is for processes on one machine.
+/// `machine` is there for processes on one machine.
 pub fn build(
     decoded: Decoded,
-    local: bool,
+    machine: Option<&local::Machine>,
     world: &dyn World,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Model {
-    let mut ports = local.then(local::Ports::default);
+    let mut ports = machine.map(local::Ports::new);
     let mut library = rules::Library::new(world, sources);
     let mut clusters = Vec::new();
     let (name, clustered, profiles) = (decoded.name, decoded.clustered, decoded.profiles);
@@ -85,6 +85,7 @@ fn cluster(
     ports: Option<&mut local::Ports>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Cluster {
+    let here = ports.as_ref().map(|ports| ports.machine.clone()).unwrap_or_default();
     let profile = Profile::find(topology.profile.as_ref(), profiles, diagnostics);
     let bare = profile.is_bare();
     let name = topology.name.value.clone();
@@ -100,24 +101,24 @@ fn cluster(
             None,
             diagnostics,
         ),
-        prometheus: version(
+        prometheus: here.prometheus.unwrap_or(version(
             target.and_then(|t| t.prometheus.as_ref()),
             default_version(Image::Prometheus),
             Some(Program::Prometheus),
             diagnostics,
-        ),
+        )),
         thanos: version(
             target.and_then(|t| t.thanos.as_ref()),
             default_version(Image::Thanos),
             Some(Program::Thanos(crate::facts::Component::Query)),
             diagnostics,
         ),
-        alertmanager: version(
+        alertmanager: here.alertmanager.unwrap_or(version(
             target.and_then(|t| t.alertmanager.as_ref()),
             default_version(Image::Alertmanager),
             None,
             diagnostics,
-        ),
+        )),
         kube_state_metrics: version(
             target.and_then(|t| t.kube_state_metrics.as_ref()),
             default_version(Image::KubeStateMetrics),

@@ -15,14 +15,32 @@
 //! | ruler | 11401 | 11501 | |
 //! | receiver | 11601 | 11701 | 19291, remote write |
 //! | receive router | 11801 | 12001 | 19391, remote write |
+//! | reloader of a Prometheus or an Alertmanager | 12101 | | |
+//!
+//! An offset moves all of them, for machines on which one of these ports is taken.
 
 use std::collections::BTreeSet;
 
 use super::{Cluster, Component, Role};
 use crate::diagnostic::Diagnostic;
+use crate::facts::Version;
 
 /// More processes than this are a mistake on one machine.
 const PROCESSES_MAX: u64 = 500;
+
+/// The machine that runs everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Added to every port.
+    pub port_offset: u16,
+    /// The Prometheus that is installed here, which decides instead of `target`.
+    pub prometheus: Option<Version>,
+    /// The same for Alertmanager.
+    pub alertmanager: Option<Version>,
+}
+
+/// Where the ports of reloaders begin.
+const RELOADER_PORTS: u16 = 12101;
 
 /// What is different when a cluster runs as plain processes.
 #[derive(Debug, Default)]
@@ -61,6 +79,8 @@ pub struct Process {
     pub grpc: Option<u16>,
     /// Remote write of receivers, peers of Alertmanagers.
     pub other: Option<u16>,
+    /// Port of the reloader that stands between the rendered files and this process.
+    pub reloader: Option<u16>,
 }
 
 impl Process {
@@ -112,13 +132,21 @@ impl Local {
 /// Gives out ports.
 #[derive(Debug, Default)]
 pub struct Ports {
+    /// What they are for.
+    pub machine: Machine,
     taken: BTreeSet<u16>,
     processes: u64,
 }
 
 impl Ports {
+    /// All ports of a machine.
+    pub fn new(machine: &Machine) -> Ports {
+        Ports { machine: machine.clone(), ..Ports::default() }
+    }
+
     /// The first free port from `start` on.
     fn take(&mut self, start: u16) -> u16 {
+        let start = start.saturating_add(self.machine.port_offset);
         let port = (start..u16::MAX).find(|port| !self.taken.contains(port)).unwrap_or(start);
         self.taken.insert(port);
         port
@@ -191,6 +219,8 @@ fn process(
         http: ports.take(http),
         grpc: grpc.map(|start| ports.take(start)),
         other: other.map(|start| ports.take(start)),
+        reloader: (matches!(component.role, Role::Prometheus | Role::Alertmanager) && !sidecar)
+            .then(|| ports.take(RELOADER_PORTS)),
     })
 }
 

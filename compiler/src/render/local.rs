@@ -77,6 +77,17 @@ impl Files<'_> {
         self.list.push(Artefact { path: format!("{}{path}", self.folder), pieces });
     }
 
+    fn has_below(&self, folder: &str) -> bool {
+        let mut paths = self.list.iter().filter_map(|file| file.path.strip_prefix(self.folder));
+        paths.any(|path| path.starts_with(folder))
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        let mut files = self.list.iter();
+        let file = files.find(|file| file.path.strip_prefix(self.folder) == Some(path))?;
+        Some(file.text().into_owned())
+    }
+
     fn has(&self, path: &str) -> bool {
         self.list.iter().any(|file| file.path.strip_prefix(self.folder) == Some(path))
     }

@@ -93,6 +93,13 @@ fn start(folder: &Path, files: &Files, name: &str, port: u16) -> Running {
     let (config, data) = (folder.join("config"), folder.join("data"));
     write(files, &config);
     std::fs::create_dir_all(&data).expect("a folder");
+    let loaded = data.join("loaded").join(name);
+    let as_loaded = |path: &str| match path.strip_prefix("prometheus/") {
+        Some(file) => (file == format!("{name}.yml")).then(|| "prometheus/prometheus.yml".to_string()),
+        None => path.starts_with("rules/").then(|| path.to_string()),
+    };
+    let copied = files.iter().filter_map(|(path, text)| Some((as_loaded(path)?, text.clone())));
+    write(&copied.collect(), &loaded);
     let planned = format!("127.0.0.1:{}", process["ports"]["http"]);
     let put_in = |text: &str| {
         text.replace("$(CONFIG_DIR)", config.to_str().expect("UTF-8"))

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use compiler::diagnostic::Severity;
+use compiler::model::local::Machine;
 use compiler::pipeline::{Request, Target, render};
 use compiler::source::MemoryWorld;
 use serde_json::Value;
@@ -17,8 +18,12 @@ type Files = BTreeMap<String, String>;
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.kdl");
 
 fn files(kdl: &str) -> Files {
+    files_on(kdl, Machine::default())
+}
+
+fn files_on(kdl: &str, machine: Machine) -> Files {
     let world = MemoryWorld::single("t.kdl", kdl);
-    let request = Request { path: "t.kdl".to_string(), target: Target::Local, ..Request::default() };
+    let request = Request { path: "t.kdl".to_string(), target: Target::Local, machine, ..Request::default() };
     let outcome = render(&world, &request);
     let errors: Vec<_> =
         outcome.diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Files, QUICKSTART, args, files, flag, left_out, plan, process, processes, text};
+use super::{Files, QUICKSTART, args, files, files_on, flag, left_out, plan, process, processes, text};
 use serde_json::Value;
 
 /// Everything that can run on one machine, and much that cannot.
@@ -62,7 +62,10 @@ fn check(files: &Files, folder: &str) -> Value {
                 let path = format!("{folder}{path}");
                 let found = match path.strip_suffix("*.yml") {
                     Some(start) => files.keys().any(|path| path.starts_with(start)),
-                    None => files.contains_key(&path),
+                    None => {
+                        let below = format!("{path}/");
+                        files.contains_key(&path) || files.keys().any(|path| path.starts_with(&below))
+                    }
                 };
                 assert!(found, "{path} is not among {:#?}", files.keys());
             } else if value.contains("$(") {
@@ -87,8 +90,10 @@ fn the_quickstart_runs_on_one_machine() {
         names,
         [
             "quickstart-prometheus-0",
+            "quickstart-prometheus-0-reloader",
             "quickstart-prometheus-0-sidecar",
             "quickstart-prometheus-1",
+            "quickstart-prometheus-1-reloader",
             "quickstart-prometheus-1-sidecar",
             "quickstart-thanos-store-0",
             "quickstart-thanos-compact-0",
@@ -109,6 +114,22 @@ fn the_quickstart_runs_on_one_machine() {
     assert!(args(prometheus).contains(&"--web.enable-lifecycle"));
     assert_eq!(flag(prometheus, "--web.listen-address"), ["127.0.0.1:9091"]);
     assert_eq!(flag(prometheus, "--storage.tsdb.max-block-duration"), ["2h"]);
+    // Prometheus reads what its reloader has written, and the reloader reads what was rendered.
+    let reloader = process(&plan, "quickstart-prometheus-1-reloader");
+    let loaded = "$(DATA_DIR)/loaded/quickstart-prometheus-1";
+    let written = format!("{loaded}/prometheus/prometheus.yml");
+    assert_eq!(flag(prometheus, "--config.file"), [&written]);
+    assert_eq!(flag(reloader, "--reloader.config-envsubst-file"), [&written]);
+    let rendered = "$(CONFIG_DIR)/prometheus/quickstart-prometheus-1.yml";
+    assert_eq!(flag(reloader, "--reloader.config-file"), [rendered]);
+    assert_eq!(flag(reloader, "--reloader.rule-dir"), ["$(CONFIG_DIR)/rules"]);
+    assert_eq!(flag(reloader, "--reloader.rule-output-dir"), [format!("{loaded}/rules")]);
+    assert_eq!(flag(reloader, "--prometheus.url"), ["http://127.0.0.1:9091"]);
+    assert_eq!(reloader["ports"]["http"], 12102);
+    assert_eq!(reloader["after"], serde_json::json!(["quickstart-prometheus-1"]));
+    let mut init: Vec<&str> = args(reloader);
+    init.push("--once");
+    assert_eq!(prometheus["init"], serde_json::json!(init));
     assert!(files["prometheus/quickstart-prometheus-1.yml"].contains("quickstart-prometheus-1\n"));
     let rules: Vec<&String> = files.keys().filter(|path| path.starts_with("rules/")).collect();
     assert!(rules.iter().any(|path| files[*path].contains("TargetMissing")), "{rules:?}");
@@ -156,7 +177,12 @@ fn nothing_of_everything_collides() {
     assert_eq!(flag(ruler, "--query"), ["127.0.0.1:9190", "127.0.0.1:9191"]);
     assert_eq!(flag(ruler, "--alertmanagers.url"), ["http://127.0.0.1:9390", "http://127.0.0.1:9391"]);
     assert!(flag(ruler, "--label").contains(&"ruler_replica=\"all-thanos-ruler-1\""));
+    let reloader = process(&plan, "all-alertmanager-1-reloader");
+    assert_eq!(flag(reloader, "--reloader.target"), ["alertmanager"]);
+    assert_eq!(flag(reloader, "--reloader.rule-dir"), Vec::<&str>::new());
     let alertmanager = process(&plan, "all-alertmanager-1");
+    let file = "$(DATA_DIR)/loaded/all-alertmanager-1/alertmanager.yml";
+    assert_eq!(flag(alertmanager, "--config.file"), [file]);
     assert_eq!(flag(alertmanager, "--cluster.peer"), ["127.0.0.1:9490"]);
     assert_eq!(flag(alertmanager, "--cluster.listen-address"), ["127.0.0.1:9491"]);
     let ring: Value = serde_json::from_str(&files["hashring.json"]).expect("JSON");
@@ -189,6 +215,42 @@ topology world {
     assert!(flag(query, "--endpoint").contains(&format!("127.0.0.1:{reached}").as_str()));
     let config = &files["one/prometheus/world-prometheus-0.yml"];
     assert!(config.contains("http://127.0.0.1:19291/api/v1/receive"), "{config}");
+}
+
+#[test]
+fn the_machine_decides_on_ports_and_versions() {
+    let machine = compiler::model::local::Machine {
+        port_offset: 1000,
+        prometheus: Some(compiler::facts::Version::new(2, 42, 0)),
+        alertmanager: None,
+    };
+    let (before, after) = (files(QUICKSTART), files_on(QUICKSTART, machine));
+    let moved: Vec<u64> = ports(&check(&before, "")).into_iter().map(|port| port + 1000).collect();
+    assert_eq!(ports(&check(&after, "")), moved);
+    // 2.42 has a flag for what later releases have in the file.
+    let path = "prometheus/quickstart-prometheus-0.yml";
+    assert!(before[path].contains("retention:") && !after[path].contains("retention:"), "{}", after[path]);
+    assert!(after[path].contains("127.0.0.1:10091"), "{}", after[path]);
+    let plan = plan(&after, "");
+    let retention = flag(process(&plan, "quickstart-prometheus-0"), "--storage.tsdb.retention.time");
+    assert_eq!(retention, ["1d"], "{plan:#}");
+}
+
+#[test]
+fn variables_of_a_configuration_reach_its_reloader() {
+    let files = files(
+        r#"
+topology named {
+    prometheus replicas=1 {
+        scrape static as=app { static "127.0.0.1:8000" zone="$(ZONE) $(not a name) $(OPEN"; }
+    }
+}
+"#,
+    );
+    let plan = check(&files, "");
+    for name in ["named-prometheus-0", "named-prometheus-0-reloader"] {
+        assert_eq!(process(&plan, name)["environment"], serde_json::json!(["ZONE"]), "{name}");
+    }
 }
 
 #[test]

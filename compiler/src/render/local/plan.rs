@@ -11,6 +11,8 @@ use crate::render::flags::user_flags;
 use crate::render::output::Output;
 use crate::topology::nodes::thanos::ReachVia;
 
+mod reloader;
+
 /// One entry of `processes`.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
@@ -18,6 +20,9 @@ pub(super) struct Entry {
     pub(super) program: &'static str,
     pub(super) component: &'static str,
     args: Vec<String>,
+    /// Arguments of `pronoiad` that has to end well before the process is started for the first time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    init: Vec<String>,
     /// The folder to run in: relative paths in configuration files begin here.
     working_dir: &'static str,
     /// Variables that have to be set.
@@ -74,6 +79,8 @@ pub(super) fn processes(pods: &Output, model: &Model, notes: &mut Local, files: 
             notes.leave_out(format!("{word} {flag}"), "it names something inside Kubernetes");
         }
         entries.push(entry(process, args, cluster, &planned));
+        let reloader = reloader::between(process, entries.last_mut(), files);
+        entries.extend(reloader);
     }
     let started: Vec<String> = entries.iter().map(|entry: &Entry| entry.name.clone()).collect();
     for entry in &mut entries {
@@ -98,6 +105,7 @@ fn entry(process: &Process, args: Vec<String>, cluster: &Cluster, planned: &[Pro
         },
         component: word(process),
         args,
+        init: Vec::new(),
         working_dir: DATA_DIR,
         environment: if opens_bucket { variables(cluster) } else { Vec::new() },
         ports,
@@ -206,7 +214,7 @@ fn instead(process: &Process, pod: &[String], cluster: &Cluster, model: &Model, 
 
 fn prometheus(instead: &mut Instead, process: &Process, pod: &[String], data: &str) {
     instead
-        .set("--config.file", format!("{CONFIG_DIR}/prometheus/{}.yml", process.name))
+        .set("--config.file", reloader::loaded(process))
         .change(pod, "--storage.tsdb.path", data)
         .change(pod, "--storage.agent.path", data)
         .set("--web.listen-address", process.http_address())
@@ -218,7 +226,7 @@ fn prometheus(instead: &mut Instead, process: &Process, pod: &[String], data: &s
 fn alertmanager(instead: &mut Instead, process: &Process, local: &Local, data: &str) {
     let peers: Vec<&Process> = local.with_role(Role::Alertmanager).collect();
     instead
-        .set("--config.file", format!("{CONFIG_DIR}/alertmanager.yml"))
+        .set("--config.file", reloader::loaded(process))
         .set("--storage.path", data)
         .set("--web.listen-address", process.http_address())
         .without(&["--web.external-url", "--web.route-prefix", "--web.config.file"]);
