@@ -24,6 +24,7 @@ const LINES: &[(&str, u8)] = &[
     ("promql", 3),
     ("block", 2),
     ("server", 2),
+    ("prom-config", 2),
     ("promql-syntax", 1),
     ("tsdb", 1),
     ("storeapi", 1),
@@ -37,7 +38,7 @@ const LINES: &[(&str, u8)] = &[
 const COMPILER_MAY_USE: &[&str] = &["promql-syntax", "prom-model", "error-kind"];
 
 /// Crates that compute and do nothing else.
-const PURE: &[&str] = &["prom-model", "error-kind", "promql-syntax", "tsdb", "promql", "compiler"];
+const PURE: &[&str] = &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "compiler"];
 
 /// What never stands below a pure crate.
 const IMPURE: &[&str] = &[

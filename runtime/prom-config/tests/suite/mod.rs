@@ -1,0 +1,7 @@
+//! The cases.
+
+mod corpus;
+mod fields;
+mod golden;
+mod limits;
+mod mutation;
