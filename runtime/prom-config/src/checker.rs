@@ -124,8 +124,13 @@ impl<'t> Checker<'t> {
         self.push(mark, kind, message.into(), false);
     }
 
+    /// Whether a problem would be kept.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.quiet && self.problems.len() < PROBLEMS_MAX
+    }
+
     pub(crate) fn push(&mut self, mark: Mark, kind: Kind, message: String, certain: bool) {
-        if self.quiet || self.problems.len() >= PROBLEMS_MAX {
+        if !self.has_room() {
             return;
         }
         let path = self.path();

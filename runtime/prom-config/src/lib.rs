@@ -20,6 +20,7 @@ mod config;
 mod go_url;
 mod options;
 mod problem;
+mod promql;
 mod record;
 mod report;
 mod rules;

@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::schema::rules::{FILE, GROUP, RULE};
 use crate::schema::{Shape, v};
 use crate::tree::{Content, Dialect, NodeId};
-use crate::{Kind, Options, Problem, template};
+use crate::{Kind, Options, Problem, promql, template};
 
 const ROOT: Shape = Shape::Struct(&FILE);
 
@@ -186,10 +186,9 @@ fn check_expression(c: &mut Checker<'_>, own: &Record, expr: &str) {
     if expr.is_empty() {
         return c.refuse(own, "expr", "the rule has no `expr`: give it one");
     }
-    let (_, errors) = promql_syntax::parse(expr);
-    let (Some(error), Some(id)) = (errors.first(), own.value("expr")) else { return };
-    let message = error.located(expr);
-    c.within(Step::Field("expr"), |c| c.problem_at(id, Kind::Expression, message));
+    let (Some(wrong), Some(id)) = (promql::problem(expr, c.options), own.value("expr")) else { return };
+    let mark = c.tree.node(id).mark;
+    c.within(Step::Field("expr"), |c| c.push(mark, Kind::Expression, wrong.message, wrong.certain));
 }
 
 fn check_record(c: &mut Checker<'_>, own: &Record, name: &str, hold: PromDuration, keep: PromDuration) {
@@ -244,7 +243,7 @@ fn check_labels(c: &mut Checker<'_>, own: &Record, field: &'static str, label: b
 fn check_templates(c: &mut Checker<'_>, own: &Record, field: &'static str) {
     let Some(id) = c.get(own, field) else { return };
     for (key, value) in c.pairs(id) {
-        if let Some(problem) = template::problem(c.scalar_text(value)) {
+        if let Some(problem) = template::problem(c.scalar_text(value), c.options) {
             let name = c.scalar_text(key);
             c.within(Step::Field(field), |c| {
                 c.within(Step::Field(name), |c| {

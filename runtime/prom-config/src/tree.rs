@@ -86,6 +86,11 @@ impl<'t> Tree<'t> {
             let (content, tag, anchor) = match event {
                 Event::Scalar(value, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
+                    // The parser writes `~` where there is nothing at all.
+                    let nothing = plain
+                        && value == "~"
+                        && !text.get(byte_of(span.start)..).is_some_and(|rest| rest.starts_with('~'));
+                    let value = if nothing { Cow::Borrowed("") } else { value };
                     (Content::Scalar { text: value, plain }, tag, anchor)
                 }
                 Event::SequenceStart(_, anchor, tag) => (Content::Sequence(Vec::new()), tag, anchor),
@@ -171,6 +176,10 @@ impl<'t> Tree<'t> {
             _ => id,
         }
     }
+}
+
+fn byte_of(marker: granit_parser::Marker) -> usize {
+    marker.byte_offset().unwrap_or(0)
 }
 
 fn mark_of(line: usize, column: usize) -> Mark {

@@ -253,7 +253,7 @@ impl<'t> Checker<'t> {
     }
 
     fn unknown_field(&mut self, key: NodeId, name: &'t str, of: &'static Struct) {
-        if self.options.unknown_fields == UnknownFields::Allow {
+        if self.options.unknown_fields == UnknownFields::Allow || !self.has_room() {
             return;
         }
         let similar = of
