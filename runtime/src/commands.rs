@@ -1,5 +1,7 @@
 //! The components that this build contains: one file per component, which turns flags into a configuration and runs it.
 
+mod reloader;
+
 use clap::{ArgMatches, Command};
 
 /// Runs a component with its flags until it ends.
@@ -11,5 +13,5 @@ pub(crate) const PLANNED: [&str; 9] =
 
 /// The command line of each component of this build, and what runs it.
 pub(crate) fn components() -> Vec<(Command, Run)> {
-    Vec::new()
+    vec![(reloader::command(), reloader::run)]
 }

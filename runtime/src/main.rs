@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine, 1 the component failed, 2 the command line is wrong.
 
 mod commands;
+mod flags;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -2,3 +2,4 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the command")]
 
 mod cli;
+mod reloader;

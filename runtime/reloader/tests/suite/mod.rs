@@ -1,0 +1,6 @@
+//! Suites by subject.
+
+mod crashes;
+mod decisions;
+mod disks;
+mod peer;

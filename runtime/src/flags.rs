@@ -1,0 +1,84 @@
+//! Flags that several components share, as Thanos spells them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use server::duration::GoDuration;
+use server::http_client::{HttpClient, Settings};
+use server::logging::{self, Format};
+
+/// `--log.level`, `--log.format`.
+#[derive(Debug, Args)]
+pub(crate) struct LogFlags {
+    /// Log filtering level
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
+    level: String,
+    /// Log format
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", value_parser = ["logfmt", "json"])]
+    format: String,
+}
+
+impl LogFlags {
+    /// From here on the component logs.
+    pub(crate) fn start(&self) {
+        if let (Some(level), Some(format)) =
+            (logging::level_from_word(&self.level), Format::from_word(&self.format))
+        {
+            logging::start(level, format);
+        }
+    }
+}
+
+/// `--http-address`, `--http-grace-period`.
+#[derive(Debug, Args)]
+pub(crate) struct HttpFlags {
+    /// Listen host:port for HTTP endpoints
+    #[arg(long = "http-address", value_name = "HOST:PORT", default_value = "0.0.0.0:10902")]
+    pub(crate) address: String,
+    /// Time to wait for open requests when the component stops
+    #[arg(long = "http-grace-period", value_name = "DURATION", default_value = "2m")]
+    grace: GoDuration,
+}
+
+impl HttpFlags {
+    pub(crate) fn grace(&self) -> Duration {
+        self.grace.0
+    }
+}
+
+/// `--prometheus.url` and the client for it.
+#[derive(Debug, Args)]
+pub(crate) struct PrometheusFlags {
+    /// URL at which to reach Prometheus' API; its path is kept
+    #[arg(long = "prometheus.url", value_name = "URL", default_value = "http://localhost:9090")]
+    pub(crate) url: String,
+    /// YAML with the HTTP client's configuration: basic_auth, bearer_token, proxy_url, tls_config, transport_config
+    #[arg(long = "prometheus.http-client", value_name = "YAML", conflicts_with = "client_file")]
+    client: Option<String>,
+    /// File with the HTTP client's configuration
+    #[arg(long = "prometheus.http-client-file", value_name = "FILE", id = "client_file")]
+    client_file: Option<PathBuf>,
+}
+
+impl PrometheusFlags {
+    /// The client that the flags describe.
+    pub(crate) fn client(&self) -> anyhow::Result<HttpClient> {
+        let url = &self.url;
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            bail!("--prometheus.url={url}: write it with its scheme, as in http://localhost:9090");
+        }
+        let yaml = match (&self.client, &self.client_file) {
+            (Some(text), _) => text.clone(),
+            (None, Some(path)) => read(path).context("--prometheus.http-client-file")?,
+            (None, None) => String::new(),
+        };
+        Ok(HttpClient::new(Settings::from_yaml(&yaml)?)?)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands are the world outside")]
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,4 @@
+//! `pronoiad reloader` as a process.
+
+mod flags;
+mod recordings;
