@@ -4,24 +4,17 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 FUZZ_SECONDS ?= 60
-OUT ?= out/quickstart
+DEMO_ARGS ?=
 
 .PHONY: help demo test tools lint golden bench fuzz
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Build, render examples/quickstart.kdl, show what came out
-	$(CARGO) build --package compiler --bin pronoia
-	$(CARGO) run --quiet --package compiler --bin pronoia -- render examples/quickstart.kdl --output $(OUT)
-	@echo
-	@find $(OUT) -type f | sort
-	@echo
-	@echo "$(OUT)/ is a complete deployment. What next:"
-	@echo "  target/debug/pronoia render examples/quickstart.kdl --stdout | kubectl apply --server-side -f -"
-	@echo "  target/debug/pronoia graph examples/quickstart.kdl"
-	@echo "  target/debug/pronoia explain KDL001"
-	@echo "  \$$EDITOR examples/quickstart.kdl; make demo"
+demo: ## Build, install Prometheus if it is missing, run examples/quickstart.kdl until Ctrl-C (DEMO_ARGS: more flags of `up`)
+	@command -v prometheus > /dev/null || .ci/packages prometheus
+	$(CARGO) build --package runtime --bin pronoiad
+	$(CARGO) run --package compiler --bin pronoia -- up examples/quickstart.kdl $(DEMO_ARGS)
 
 test: tools lint ## Install what is missing, then run everything that CI runs
 	.ci/stage "tests" .ci/cargo-test

@@ -76,7 +76,11 @@ pub(super) struct Args {
 
 pub(super) fn run(console: &Console, args: &Args) -> anyhow::Result<Exit> {
     let root = folder::absolute(&args.data_dir)?;
-    let folders = Folders { config: root.join("config/current"), data: root.join("data") };
+    let folders = Folders {
+        config: root.join("config/current"),
+        data: root.join("data"),
+        secrets: root.join("secrets"),
+    };
     let programs = Programs::find(&args.programs)?;
     let wanted = Wanted {
         file: &args.file,
@@ -140,7 +144,8 @@ fn may_start(args: &Args, root: &Path, plan: &Plan, programs: &Programs) -> anyh
     let taken = ports::conflicts(plan.processes.iter());
     if !taken.is_empty() {
         let lines: Vec<String> = taken.iter().map(ToString::to_string).collect();
-        bail!("{}\n  free them, or move all ports: --port-offset 10000", lines.join("\n  "));
+        let offset = if args.port_offset < 20_000 { args.port_offset + 10_000 } else { 0 };
+        bail!("{}\n  free them, or move all ports: --port-offset {offset}", lines.join("\n  "));
     }
     Ok(())
 }
@@ -238,8 +243,12 @@ impl Up<'_> {
             true => String::new(),
             false => format!("  edit {}: changes are applied at once\n", self.args.file),
         };
+        let secrets = match self.supervisor.wants_secrets() {
+            true => format!("  secrets are read from files: {data}/secrets/NAME/KEY\n"),
+            false => String::new(),
+        };
         format!(
-            "{edit}  {} shows what runs, {data}/logs/ has what it says\n  \
+            "{secrets}{edit}  {} shows what runs, {data}/logs/ has what it says\n  \
              pronoia render {} -o DIR writes the same for Kubernetes\n  Ctrl-C stops everything",
             command_for("ps", &self.args.data_dir),
             self.args.file,

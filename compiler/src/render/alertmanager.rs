@@ -1,5 +1,6 @@
 //! Alertmanager: configuration, cluster, Services; and where Prometheus and rulers find it.
 
+use prom_model::PromDuration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -170,6 +171,15 @@ fn stateful_set(out: &mut Output, component: &Component, deployed: &Deployed, co
     out.render(FILE, "alertmanager", &context);
 }
 
+/// The flag takes Go's durations, which know no days.
+fn hours(duration: PromDuration) -> String {
+    let hour = PromDuration::from_hours(1).as_millis();
+    match duration.as_millis() {
+        millis if millis % hour == 0 => format!("{}h", millis / hour),
+        millis => format!("{millis}ms"),
+    }
+}
+
 fn args(cluster: &Cluster, component: &Component) -> Vec<String> {
     let node = cluster.topology.alertmanager.as_ref();
     let retention = cluster
@@ -181,7 +191,7 @@ fn args(cluster: &Cluster, component: &Component) -> Vec<String> {
     flags
         .flag("--config.file", format!("{CONFIG_FOLDER}/{CONFIG_KEY}"))
         .flag("--storage.path", "/alertmanager")
-        .maybe("--data.retention", retention)
+        .maybe("--data.retention", retention.map(hours))
         .flag("--log.level", &*cluster.log)
         .flag("--web.listen-address", ":9093")
         .maybe("--web.external-url", external_url.map(|url| thanos::literal(&url.value)))

@@ -103,7 +103,7 @@ fn replicas_form_a_cluster() {
     for expected in [
         "--cluster.listen-address=[$(POD_IP)]:9094",
         "--config.file=/etc/alertmanager/config/alertmanager.yml",
-        "--data.retention=10d",
+        "--data.retention=240h",
         "--storage.path=/alertmanager",
         "--web.external-url=https://am.example.net/alerts",
         "--web.route-prefix=/",

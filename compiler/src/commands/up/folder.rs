@@ -194,7 +194,7 @@ impl DataFolder {
             for folder in ["prometheus", "rules"] {
                 fs::create_dir_all(loaded.join(folder))?;
             }
-            link(&cluster_folder(&self.path("secrets"), &spec.name), &loaded.join("secrets"))?;
+            link(&cluster_folder(&folders.secrets, &spec.name), &loaded.join("secrets"))?;
         }
         Ok(())
     }

@@ -95,6 +95,7 @@ pub(super) struct Plan {
 pub(super) struct Folders {
     pub(super) config: PathBuf,
     pub(super) data: PathBuf,
+    pub(super) secrets: PathBuf,
 }
 
 impl Plan {
@@ -121,7 +122,8 @@ impl Plan {
                 let name = format!("{cluster}{}", entry.name);
                 let why = match () {
                     () if !chosen.contains(&entry.name) => Some("left out by --only".to_string()),
-                    () => reason(&entry, programs, variable_is_set),
+                    () => reason(&entry, programs, variable_is_set)
+                        .or_else(|| missing_secret(&entry, &cluster_folder(&folders.secrets, cluster))),
                 };
                 match why {
                     Some(why) => plan.not_available.push(LeftOut { what: name, why }),
@@ -164,11 +166,20 @@ fn chosen(entries: &[Entry], only: &[String]) -> BTreeSet<String> {
 
 /// Why a process cannot run here.
 fn reason(entry: &Entry, programs: &Programs, variable_is_set: &dyn Fn(&str) -> bool) -> Option<String> {
-    if entry.program == "pronoiad" && !programs.has_component(&entry.component) {
-        return Some(format!("this build of pronoiad has no `{}`", entry.component));
+    // A router is a `receive` too.
+    let command = entry.args.first().unwrap_or(&entry.component);
+    if entry.program == "pronoiad" && !programs.has_component(command) {
+        return Some(format!("this build of pronoiad has no `{command}`"));
     }
     let unset = entry.environment.iter().find(|name| !variable_is_set(name))?;
     Some(format!("it needs the environment variable {unset}"))
+}
+
+/// A secret in a file that the user has not put there.
+fn missing_secret(entry: &Entry, secrets: &Path) -> Option<String> {
+    let named = entry.args.iter().filter_map(|arg| arg.split_once("=$(CONFIG_DIR)/secrets/"));
+    let path = named.map(|(_, path)| secrets.join(path)).find(|path| !path.exists())?;
+    Some(format!("it needs the file `{}`", path.display()))
 }
 
 fn spec(entry: Entry, cluster: &str, artefacts: &[Artefact], folders: &Folders, programs: &Programs) -> Spec {

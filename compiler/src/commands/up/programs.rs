@@ -90,6 +90,24 @@ impl Programs {
         Ok(())
     }
 
+    /// Which releases decide here.
+    pub(super) fn versions(&self) -> String {
+        let known = [
+            ("Prometheus", "prometheus", self.prometheus_version, &self.prometheus),
+            ("Alertmanager", "alertmanager", self.alertmanager_version, &self.alertmanager),
+        ];
+        let mut text = String::new();
+        for (name, flag, version, path) in known {
+            let (Some(version), Some(path)) = (version, path) else { continue };
+            text.push_str(&format!(
+                "this machine has {name} {version} (`{}`), which decides here in the place of `target`; \
+                 run another one with --{flag} PATH\n",
+                path.display()
+            ));
+        }
+        text
+    }
+
     /// Fails when there is a pronoiad that cannot reload.
     pub(super) fn must_reload(&self) -> anyhow::Result<()> {
         if let Some(path) = self.pronoiad.as_ref().filter(|_| !self.has_component("reloader")) {

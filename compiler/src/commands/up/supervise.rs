@@ -107,6 +107,9 @@ impl Supervisor {
         if running.pid() != Some(pid) {
             return;
         }
+        if ready && running.phase == Phase::Starting && running.restarts > 0 {
+            say(&format!("= {name} is ready again (pid {pid})"));
+        }
         running.phase = match (running.phase, ready) {
             (Phase::Starting | Phase::NotReady, true) => Phase::Ready,
             (Phase::Ready, false) => Phase::NotReady,
@@ -258,6 +261,11 @@ impl Supervisor {
             text.push_str(&format!("not here: {what} ({why})\n"));
         }
         text
+    }
+
+    /// Whether something reads a secret that the user has to put there.
+    pub(super) fn wants_secrets(&self) -> bool {
+        self.plan.left_out.iter().any(|left| left.what.contains("secret"))
     }
 
     /// Time to wait between two steps.

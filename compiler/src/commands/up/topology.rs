@@ -1,6 +1,6 @@
 //! The topology that runs: compiled for this machine, and compiled again when its files change.
 
-use compiler::diagnostic::has_errors;
+use compiler::diagnostic::{Severity, has_errors};
 use compiler::model::local::Machine;
 use compiler::pipeline::{self, Artefact, Request, Target};
 
@@ -51,12 +51,16 @@ impl Wanted<'_> {
         let outcome = pipeline::render(&world, &request);
         let inputs = world.into_inputs();
         let mut found = outcome.diagnostics;
-        found.retain(|finding| finding.code != FOLDER_BUCKET);
+        // Remarks are for `check`; what is left out here stands in the table.
+        found.retain(|finding| finding.code != FOLDER_BUCKET && finding.severity > Severity::Info);
         if !found.is_empty() {
             let human = FindingsArgs { format: FormatArg::Human, deny: Deny::Error, exit_zero: false };
             human.print(console, Stream::Err, &found, &outcome.sources)?;
         }
         if has_errors(&found) {
+            if found.iter().any(|finding| finding.code.starts_with("VER")) {
+                console.err(&self.programs.versions());
+            }
             return Ok((None, inputs));
         }
         let is_set = |name: &str| std::env::var_os(name).is_some();

@@ -220,6 +220,8 @@ fn prometheus(instead: &mut Instead, process: &Process, pod: &[String], data: &s
         .set("--web.listen-address", process.http_address())
         // A changed file is applied by a request, at the moment when all of them are written.
         .switch("--web.enable-lifecycle")
+        // The lock of the data stays: on one machine two servers can meet in one folder.
+        .without(&["--storage.tsdb.no-lockfile", "--storage.agent.no-lockfile"])
         .without(&["--config.auto-reload", "--web.external-url", "--web.route-prefix", "--web.config.file"]);
 }
 

@@ -20,7 +20,7 @@ const TOPOLOGY: &str = r#"topology t {
 }"#;
 
 fn folders() -> Folders {
-    Folders { config: "/d/config/current".into(), data: "/d/data".into() }
+    Folders { config: "/d/config/current".into(), data: "/d/data".into(), secrets: "/d/secrets".into() }
 }
 
 fn planned(kdl: &str, only: &[&str]) -> anyhow::Result<Plan> {
