@@ -14,6 +14,12 @@ pub fn pronoia() -> PathBuf {
     BUILT.get_or_init(|| built("compiler", "pronoia")).clone()
 }
 
+/// The runtime, built by this call if need be.
+pub fn pronoiad() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("runtime", "pronoiad")).clone()
+}
+
 fn built(package: &str, binary: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -244,7 +244,7 @@ impl Up<'_> {
             false => format!("  edit {}: changes are applied at once\n", self.args.file),
         };
         let secrets = match self.supervisor.wants_secrets() {
-            true => format!("  secrets are read from files: {data}/secrets/NAME/KEY\n"),
+            true => format!("  secrets are read from files below {data}/secrets/, by the names above\n"),
             false => String::new(),
         };
         format!(

@@ -6,3 +6,4 @@ mod readback;
 mod schemas;
 mod shards;
 mod trees;
+mod up;

@@ -183,6 +183,7 @@ fn confirm(reload: Reload) {
             last = http::data(&agent, &reload.url);
             match judge(reload.before.as_ref(), last.as_ref()) {
                 Verdict::Confirmed => return say(&format!("~ {} reloaded", reload.name)),
+                Verdict::Refused => break,
                 Verdict::Waiting => {}
             }
         }
@@ -193,6 +194,7 @@ fn confirm(reload: Reload) {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Confirmed,
+    Refused,
     Waiting,
 }
 
@@ -202,21 +204,25 @@ fn judge(before: Option<&Value>, now: Option<&Value>) -> Verdict {
     let another = ["generation", "appliedHash"].iter().any(|name| field(before, name) != field(now, name));
     match now.and_then(|now| now.get("state")?.as_str()) {
         Some("confirmed") if another => Verdict::Confirmed,
+        Some("rejected" | "refused" | "failed") if field(before, "inputHash") != field(now, "inputHash") => {
+            Verdict::Refused
+        }
         _ => Verdict::Waiting,
     }
 }
 
 fn unconfirmed(name: &str, last: Option<&Value>) -> String {
-    let text = |field: &str| last.and_then(|data| data.get(field)?.as_str()).filter(|text| !text.is_empty());
-    match (text("state"), text("error").or(text("lastError"))) {
-        (Some(state), Some(error)) => format!("! {name} runs on as before; its reloader: {state}, {error}"),
-        (Some(state), None) => {
-            format!("! {name} is not confirmed to run with the new files; its reloader: {state}")
-        }
-        (None, _) => {
-            format!("! the reloader of {name} does not answer; it takes the files over when it is back")
-        }
-    }
+    let Some(state) = last.and_then(|data| data.get("state")?.as_str()) else {
+        return format!("! the reloader of {name} does not answer; it takes the files over when it is back");
+    };
+    let problems = last.and_then(|data| data.get("problems")?.as_array()).into_iter().flatten();
+    let problem = |problem: &Value| {
+        let text = |field: &str| problem.get(field).and_then(Value::as_str);
+        let file = text("file").map(|file| format!("{file}: ")).unwrap_or_default();
+        Some(format!("\n    {file}{}", text("message")?))
+    };
+    let problems: String = problems.filter_map(problem).collect();
+    format!("! {name} is not confirmed to run with the new files; its reloader says: {state}{problems}")
 }
 
 #[cfg(test)]
@@ -240,7 +246,14 @@ mod tests {
 
     #[test]
     fn a_refusal_is_passed_on() {
-        let said = unconfirmed("p", Some(&json!({ "state": "rejected", "error": "line 3" })));
-        assert_eq!(said, "! p runs on as before; its reloader: rejected, line 3");
+        let before = json!({ "state": "confirmed", "inputHash": "a" });
+        let problem = json!({ "file": "x.yml", "message": "line 3" });
+        let after = json!({ "state": "rejected", "inputHash": "b", "problems": [problem] });
+        assert_eq!(judge(Some(&before), Some(&after)), Verdict::Refused);
+        assert_eq!(
+            unconfirmed("p", Some(&after)),
+            "! p is not confirmed to run with the new files; its reloader says: rejected\n    x.yml: line 3"
+        );
+        assert!(unconfirmed("p", None).contains("does not answer"));
     }
 }
