@@ -53,6 +53,14 @@ impl<'t> Checker<'t> {
         }
     }
 
+    /// Records the line whose tabs Prometheus may refuse.
+    pub(crate) fn doubt_tabs(&mut self) {
+        if let Some(mark) = self.tree.doubtful {
+            let text = "the line begins with a tab: remove it, indentation is made of spaces";
+            self.push(mark, Kind::Syntax, text.to_owned(), false);
+        }
+    }
+
     /// Checks a node against what it must be.
     pub(crate) fn decode(&mut self, id: NodeId, shape: &'static Shape) {
         if self.stopped || !self.spend(id) {

@@ -14,6 +14,7 @@ pub fn check_config(text: &[u8], options: &Options) -> ConfigReport {
     let mut report = ConfigReport::default();
     let read = read(text, |tree| {
         let mut checker = Checker::new(tree, options, Dialect::V2);
+        checker.doubt_tabs();
         if let Some(root) = tree.root() {
             checker.decode(root, &ROOT);
             if !checker.is_stopped() {
@@ -36,6 +37,7 @@ pub fn check_scrape_configs(text: &[u8], options: &Options) -> ScrapeConfigsRepo
     let mut report = ScrapeConfigsReport::default();
     let read = read(text, |tree| {
         let mut checker = Checker::new(tree, options, Dialect::V2);
+        checker.doubt_tabs();
         if let Some(root) = tree.root() {
             checker.decode(root, &SCRAPE_CONFIGS);
             if !checker.is_stopped() && !checker.is_null(root) {

@@ -40,6 +40,9 @@ const LATER: &[(&str, Version)] = &[
 /// The name that `double_exponential_smoothing` had before 3.0.
 const OLD_SMOOTHING: &str = "holt_winters";
 
+/// The release since which digits may be grouped.
+const UNDERSCORES: Version = v(2, 54, 0);
+
 /// What is wrong with an expression.
 pub(crate) struct Wrong {
     pub(crate) message: String,
@@ -106,6 +109,9 @@ fn too_new(expr: &Expr, text: &str, own: Version, renamed: bool) -> Option<(Span
         }
         Expr::Number(number) if number.is_duration && own < v(2, 54, 0) => {
             Some((number.span, "durations as numbers".to_owned()))
+        }
+        Expr::Number(number) if number.span.text(text).contains('_') && own < UNDERSCORES => {
+            Some((number.span, "underscores in numbers".to_owned()))
         }
         Expr::Vector(selector) => in_selector(selector, text, own),
         Expr::Matrix(matrix) => {

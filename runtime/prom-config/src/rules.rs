@@ -73,6 +73,7 @@ pub fn check_rules(text: &[u8], options: &Options) -> RulesReport {
     let mut report = RulesReport::default();
     let read = read(text, |tree| {
         let mut checker = Checker::new(tree, options, Dialect::V3);
+        checker.doubt_tabs();
         if let Some(root) = tree.root() {
             checker.decode(root, &ROOT);
             // Prometheus looks at the rules once all types are right; a wrong type is enough to refuse the file.

@@ -3,6 +3,7 @@
 //! Every node is built once, however often an alias names it, so the tree is linear in the text.
 
 mod scalar;
+mod tabs;
 mod text;
 
 use std::borrow::Cow;
@@ -59,6 +60,8 @@ pub(crate) struct Unreadable {
 pub(crate) struct Tree<'t> {
     nodes: Vec<Node<'t>>,
     root: Option<NodeId>,
+    /// A line that the libraries of Prometheus may refuse, unlike the parser here.
+    pub(crate) doubtful: Option<Mark>,
 }
 
 /// An open collection.
@@ -78,11 +81,13 @@ impl<'t> Tree<'t> {
         options.flow_nesting_limit = NESTING_MAX;
         options.block_nesting_limit = NESTING_MAX;
         let mut tree = Tree::default();
+        let mut tabs = tabs::Blank::new(text);
         let mut open: Vec<Open> = Vec::new();
         let mut anchors: Vec<(usize, NodeId)> = Vec::new();
         for next in Parser::new_from_str_with_options(text, options) {
             let (event, span) = next.map_err(|error| unreadable(&error))?;
             let mark = mark_of(span.start.line(), span.start.col());
+            tabs.pass(&event, byte_of(span.start), byte_of(span.end));
             let (content, tag, anchor) = match event {
                 Event::Scalar(value, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
@@ -133,6 +138,7 @@ impl<'t> Tree<'t> {
                 tree.attach(id, &mut open);
             }
         }
+        tree.doubtful = tabs.doubtful();
         Ok(tree)
     }
 

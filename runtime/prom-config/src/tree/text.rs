@@ -38,7 +38,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
         let message = format!("the control character U+{:04X} is not allowed: remove it", c as u32);
         return Err(refuse(mark, &message));
     }
-    Ok(text)
+    // The libraries that Prometheus uses end lines at these too, as YAML 1.1 has it; the parser here is for YAML 1.2.
+    const BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+    Ok(if text.contains(BREAKS) { Cow::Owned(text.replace(BREAKS, "\n")) } else { text })
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
@@ -61,7 +63,6 @@ fn end_of(text: &str) -> Mark {
 
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..)
-        && c != '\u{FEFF}'
 }
 
 #[cfg(test)]
@@ -74,6 +75,7 @@ mod tests {
         assert_eq!(decode(b"\xEF\xBB\xBFa").unwrap(), "a");
         assert_eq!(decode(b"\xFF\xFEa\0:\0").unwrap(), "a:");
         assert_eq!(decode(b"\xFE\xFF\0a").unwrap(), "a");
+        assert_eq!(decode("a:\u{2028}b\u{85}".as_bytes()).unwrap(), "a:\nb\n");
         let bad = decode(b"a: b\nc: \xC3").unwrap_err();
         assert_eq!((bad.mark.line, bad.mark.column, bad.kind), (2, 4, Kind::Encoding));
         let bad = decode(b"a:\n \x01").unwrap_err();

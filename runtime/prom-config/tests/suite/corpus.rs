@@ -29,13 +29,27 @@ pub(crate) fn options(version: Version) -> Options {
     Options { version: Some(version), ..Options::default() }
 }
 
-/// What is wrong with a text, as lines; empty if Prometheus would load it.
-pub(crate) fn problems(content: Content, text: &[u8], options: &Options) -> Vec<String> {
+/// The outcome of a check.
+pub(crate) struct Outcome {
+    /// What is wrong, as lines; empty if Prometheus would load the text.
+    pub(crate) problems: Vec<String>,
+    /// Whether at least one of the problems is certain.
+    pub(crate) certain: bool,
+}
+
+/// Checks a text.
+pub(crate) fn check(content: Content, text: &[u8], options: &Options) -> Outcome {
     let problems = match content {
         Content::Config => prom_config::check_config(text, options).problems,
         Content::Rules => prom_config::check_rules(text, options).problems,
     };
-    problems.iter().map(ToString::to_string).collect()
+    let certain = problems.iter().any(|problem| problem.certain);
+    Outcome { problems: problems.iter().map(ToString::to_string).collect(), certain }
+}
+
+/// What is wrong with a text, as lines; empty if Prometheus would load it.
+pub(crate) fn problems(content: Content, text: &[u8], options: &Options) -> Vec<String> {
+    check(content, text, options).problems
 }
 
 fn root() -> PathBuf {

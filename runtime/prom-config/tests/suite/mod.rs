@@ -8,3 +8,4 @@ mod limits;
 mod mutation;
 mod promtool;
 mod released;
+mod verdicts;

@@ -320,3 +320,96 @@ fn revalue(random: &mut Random, line: &mut String) {
         },
     }
 }
+
+/// What YAML gives a meaning to.
+const MARKS: &[&str] = &[
+    "\t",
+    "\r",
+    "\n",
+    "\n\n",
+    " ",
+    "  ",
+    "'",
+    "\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    ":",
+    "- ",
+    "-",
+    "? ",
+    "?",
+    "#",
+    " #",
+    "&a ",
+    "*a",
+    "*base",
+    "!",
+    "!!str ",
+    "!!int ",
+    "!<x> ",
+    "!e!x ",
+    "|",
+    "|-",
+    "|2",
+    ">+",
+    ">",
+    "%",
+    "%YAML 1.1\n",
+    "@",
+    "`",
+    "~",
+    "null",
+    ",",
+    "---",
+    "\n---\n",
+    "\n...\n",
+    "\\",
+    "\\x",
+    "\\u00e9",
+    "<<: ",
+    "é",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{7f}",
+    "=",
+    "0",
+    "\n\t",
+    "\n  ",
+    "\n-",
+    "''",
+    "\"\"",
+    "\n# c\n",
+    "[]",
+    "{}",
+    "|\n",
+    "\n: ",
+    "\n? ",
+];
+
+/// Puts in, takes out or moves characters with a meaning in YAML.
+pub(crate) fn scramble(random: &mut Random, text: &str) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..=random.below(2) {
+        let at = random.below(chars.len().max(1));
+        match random.below(5) {
+            0 if !chars.is_empty() => {
+                chars.remove(at);
+            }
+            1 if !chars.is_empty() => {
+                let end = (at + 1 + random.below(12)).min(chars.len());
+                let taken: Vec<char> = chars.drain(at..end).collect();
+                let to = random.below(chars.len() + 1);
+                chars.splice(to..to, taken);
+            }
+            _ => {
+                let mark: Vec<char> = random.pick(MARKS).chars().collect();
+                chars.splice(at..at, mark);
+            }
+        }
+    }
+    chars.into_iter().collect()
+}
