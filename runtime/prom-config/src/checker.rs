@@ -6,7 +6,7 @@ mod structure;
 use crate::problem::PROBLEMS_MAX;
 use crate::schema::Shape;
 use crate::tree::{Content, Dialect, Mark, NodeId, Tree};
-use crate::{FileReference, Kind, Options, Problem};
+use crate::{FileReference, Kind, Options, Problem, Version};
 
 /// Deeper than any tree is, unless aliases stand in each other.
 const DEPTH_MAX: usize = 160;
@@ -80,6 +80,7 @@ impl<'t> Checker<'t> {
     fn decode_shape(&mut self, id: NodeId, shape: &'static Shape) {
         match shape {
             Shape::Any => {}
+            Shape::Node if !self.options.at_least(Version::new(3, 3, 0)) => {}
             Shape::Struct(of) => self.decode_struct(id, of),
             Shape::List(item) => self.decode_list(id, item, None),
             Shape::Entries(of, what) => self.decode_entries(id, of, what),

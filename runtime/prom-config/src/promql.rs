@@ -123,6 +123,9 @@ fn too_new(expr: &Expr, text: &str, own: Version, renamed: bool) -> Option<(Span
             .find_map(|duration| in_duration(duration, own)),
         Expr::Binary(binary) => {
             let matching = binary.matching.as_ref()?;
+            if own < v(3, 0, 0) && !(all_legacy(&matching.labels) && all_legacy(&matching.include)) {
+                return Some((binary.op_span, "such label names in `on`, `ignoring` and `group`".to_owned()));
+            }
             let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
             (fills && own < v(3, 10, 0)).then(|| (binary.op_span, "`fill`".to_owned()))
         }

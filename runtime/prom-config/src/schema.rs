@@ -24,6 +24,8 @@ pub(crate) enum Shape {
     Any,
     /// Any scalar; a number is a text too.
     Text,
+    /// A text; before 3.3 anything, looked at later.
+    Node,
     /// A text that names a file.
     File(FileUse),
     Bool,

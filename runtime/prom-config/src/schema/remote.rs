@@ -11,7 +11,8 @@ use crate::{Kind, RemoteWrite};
 pub(crate) static SIGV4: Struct = Struct {
     fields: &[
         f("access_key", Shape::Text),
-        f("external_id", Shape::Text).since(3, 9, 0),
+        // Of a module of its own since 3.2; the first release with the field is not known, so none is refused it.
+        f("external_id", Shape::Text).since(3, 2, 0),
         f("profile", Shape::Text),
         f("region", Shape::Text),
         f("role_arn", Shape::Text),

@@ -5,13 +5,13 @@ use super::{Shape, Struct, TEXT_MAP, f};
 /// One rule.
 pub(crate) static RULE: Struct = Struct {
     fields: &[
-        f("alert", Shape::Text),
+        f("alert", Shape::Node),
         f("annotations", TEXT_MAP),
-        f("expr", Shape::Text),
+        f("expr", Shape::Node),
         f("for", Shape::Duration),
         f("keep_firing_for", Shape::Duration).since(2, 42, 0),
         f("labels", TEXT_MAP),
-        f("record", Shape::Text),
+        f("record", Shape::Node),
     ],
     inline: &[],
     check: None,
