@@ -13,6 +13,7 @@ mod completions;
 mod console;
 mod diff;
 mod disk;
+#[cfg(target_os = "linux")]
 mod down;
 mod explain;
 mod findings;
@@ -22,9 +23,11 @@ mod graph;
 mod init;
 mod input;
 mod man;
+#[cfg(target_os = "linux")]
 mod ps;
 mod render;
 mod tree;
+#[cfg(target_os = "linux")]
 mod up;
 mod why;
 
@@ -89,13 +92,17 @@ enum Command {
     ListChecks(explain::ListArgs),
     /// Name the line or the default that set a field of a rendered object
     Why(why::Args),
+    #[cfg(target_os = "linux")]
     /// Run a topology on this machine, as plain processes, until Ctrl-C
     Up(up::Args),
+    #[cfg(target_os = "linux")]
     /// Stop what `up` runs
     Down(down::Args),
+    #[cfg(target_os = "linux")]
     /// Show what `up` runs
     Ps(ps::Args),
     /// Become a program that ends with `up`
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Supervised(up::supervised::Args),
     /// Show who talks to whom
@@ -137,9 +144,13 @@ fn run(console: &Console, command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(console, &args),
         Command::ListChecks(args) => explain::list(console, &args),
         Command::Why(args) => why::run(console, &args),
+        #[cfg(target_os = "linux")]
         Command::Up(args) => up::run(console, &args),
+        #[cfg(target_os = "linux")]
         Command::Down(args) => down::run(console, &args),
+        #[cfg(target_os = "linux")]
         Command::Ps(args) => ps::run(console, &args),
+        #[cfg(target_os = "linux")]
         Command::Supervised(args) => up::supervised::run(&args),
         Command::Graph(args) => graph::run(console, &args),
         Command::Completions(args) => completions::run(console, &args),

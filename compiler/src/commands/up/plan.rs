@@ -116,10 +116,10 @@ impl Plan {
             for left in file.left_out {
                 plan.left_out.push(LeftOut { what: format!("{cluster}{}", left.what), why: left.why });
             }
-            let chosen = chosen(&file.processes, only);
+            let chosen = chosen(&file.processes, cluster, only);
             for entry in file.processes {
-                known.push((entry.name.clone(), entry.component.clone()));
                 let name = format!("{cluster}{}", entry.name);
+                known.push([name.clone(), entry.name.clone(), entry.component.clone()]);
                 let why = match () {
                     () if !chosen.contains(&entry.name) => Some("left out by --only".to_string()),
                     () => reason(&entry, programs, variable_is_set)
@@ -132,8 +132,8 @@ impl Plan {
             }
         }
         for name in only {
-            if !known.iter().any(|(process, component)| process == name || component == name) {
-                let names: Vec<&str> = known.iter().map(|(process, _)| process.as_str()).collect();
+            if !known.iter().any(|names| names.contains(name)) {
+                let names: Vec<&str> = known.iter().map(|[name, ..]| name.as_str()).collect();
                 anyhow::bail!("--only {name}: no process of this name; there are {}", names.join(", "));
             }
         }
@@ -151,9 +151,10 @@ impl Plan {
 }
 
 /// Names of the processes that `--only` asks for; a reloader comes with the process that it serves.
-fn chosen(entries: &[Entry], only: &[String]) -> BTreeSet<String> {
+fn chosen(entries: &[Entry], cluster: &str, only: &[String]) -> BTreeSet<String> {
     let asked = |entry: &&Entry| {
-        only.is_empty() || only.iter().any(|name| *name == entry.name || *name == entry.component)
+        let full = format!("{cluster}{}", entry.name);
+        only.is_empty() || only.iter().any(|name| [&full, &entry.name, &entry.component].contains(&name))
     };
     let mut names: BTreeSet<String> = entries.iter().filter(asked).map(|entry| entry.name.clone()).collect();
     for entry in entries.iter().filter(|entry| entry.component == "reloader") {

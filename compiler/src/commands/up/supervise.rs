@@ -67,18 +67,19 @@ impl Supervisor {
             plan,
         };
         for spec in supervisor.plan.processes.clone() {
-            supervisor.add(spec, now)?;
+            let running = supervisor.enroll(spec, now)?;
+            supervisor.processes.push(running);
         }
         Ok(supervisor)
     }
 
-    fn add(&mut self, spec: Spec, now: Instant) -> anyhow::Result<()> {
+    /// Folders and log of a process that does not run yet.
+    fn enroll(&mut self, spec: Spec, now: Instant) -> anyhow::Result<Running> {
         let Setting { folder, folders, streams, .. } = &self.setting;
         folder.make_room_for(&spec, folders).with_context(|| format!("folders of {}", spec.name))?;
         let log = Log::open(streams, &spec.name, self.width, self.logs_opened)?;
         self.logs_opened += 1;
-        self.processes.push(Running::new(spec, log, now));
-        Ok(())
+        Ok(Running::new(spec, log, now))
     }
 
     /// Does whatever is due.

@@ -80,13 +80,19 @@ fn only_takes_processes_and_kinds_and_brings_their_reloaders() {
     assert!(error.contains("--only nobody") && error.contains("t-prometheus-0"), "{error}");
 }
 
+const CLUSTERS: &str = "topology w {
+    cluster a { prometheus replicas=1 { scrape self; }; }
+    cluster b { prometheus replicas=1 { scrape self; }; }
+}";
+
 #[test]
 fn clusters_have_folders_of_their_own() {
-    let plan = plan(
-        "topology w { cluster a { prometheus replicas=1 { scrape self; }; }; cluster b { prometheus replicas=1 { scrape self; }; }; }",
-    );
+    let plan = plan(CLUSTERS);
     let b = plan.get("b/w-prometheus-0").expect("planned");
     assert_eq!(b.working_dir, PathBuf::from("/d/data/b"));
+    let found = changes(&plan, &planned(CLUSTERS, &["b/w-prometheus-0"]).expect("a plan"));
+    let gone = ["a/w-prometheus-0-reloader", "a/w-prometheus-0"];
+    assert_eq!(found, gone.map(|name| Change::Stop(name.to_string())), "a full name means one cluster");
     assert_eq!(plan.get("b/w-prometheus-0-reloader").expect("planned").after, ["b/w-prometheus-0"]);
 }
 

@@ -51,6 +51,17 @@ impl Supervisor {
             let lines: Vec<String> = taken.iter().map(ToString::to_string).collect();
             anyhow::bail!("{}", lines.join("\n  "));
         }
+        let mut new = Vec::new();
+        for change in &due {
+            if let Change::Start(name) = change
+                && let Some(spec) = plan.get(name).cloned()
+            {
+                let mut running = self.enroll(spec, now)?;
+                // Its turn comes.
+                running.phase = Phase::Stopped;
+                new.push(running);
+            }
+        }
         let reloads = self.reloads(&due, &plan);
         self.generation = self.setting.folder.write(&artefacts)?;
         self.setting.folder.switch_to(self.generation)?;
@@ -60,18 +71,8 @@ impl Supervisor {
             }
         }
         let (gone, came) = (self.plan.not_available.clone(), plan.not_available.clone());
+        self.processes.extend(new);
         self.plan = plan;
-        for change in &due {
-            if let Change::Start(name) = change
-                && let Some(spec) = self.plan.get(name).cloned()
-            {
-                self.add(spec, now)?;
-                // Its turn comes.
-                if let Some(running) = self.processes.last_mut() {
-                    running.phase = Phase::Stopped;
-                }
-            }
-        }
         for left in came.iter().filter(|left| !gone.contains(left)) {
             say(&format!("  {} is not available: {}", left.what, left.why));
         }
