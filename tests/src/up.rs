@@ -103,11 +103,16 @@ impl Place {
         ps["processes"].as_array().into_iter().flatten().filter_map(pid).collect()
     }
 
+    /// The JSON at a path of a server.
+    pub fn json(&self, port: u16, path: &str) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{}/{path}", port + self.offset);
+        let text = ureq::get(&url).call().ok()?.into_body().read_to_string().ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
     /// The `data` of an answer of Prometheus' API.
     pub fn api(&self, port: u16, path: &str) -> Option<Value> {
-        let url = format!("http://127.0.0.1:{}/api/v1/{path}", port + self.offset);
-        let text = ureq::get(&url).call().ok()?.into_body().read_to_string().ok()?;
-        Some(serde_json::from_str::<Value>(&text).ok()?["data"].clone())
+        Some(self.json(port, &format!("api/v1/{path}"))?["data"].clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pronoia up`: the topology alive on this machine, as plain processes that end when it ends.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -89,6 +90,7 @@ pub(super) fn run(console: &Console, args: &Args) -> anyhow::Result<Exit> {
         port_offset: args.port_offset,
         folders: &folders,
         programs: &programs,
+        shown: RefCell::default(),
     };
     let (Some(resolved), inputs) = wanted.resolve(console)? else { return Ok(Exit::Findings) };
     if args.plan {

@@ -187,3 +187,27 @@ fn an_edit_restarts_starts_and_stops_what_it_is_about() {
     up.says("+ pair-prometheus-1-reloader started");
     assert_eq!(place.pids().len(), 4);
 }
+
+#[test]
+fn files_that_a_topology_names_are_followed_too() {
+    program::debian("prometheus", "prometheus");
+    program::debian("prometheus-alertmanager", "prometheus-alertmanager");
+    let place = Place::new(8, "topology alerts {\n    alertmanager replicas=1 config=\"routes.yaml\"\n}\n");
+    let routes = |name: &str| {
+        let text = format!("route:\n  receiver: {name}\nreceivers:\n- name: {name}\n");
+        std::fs::write(place.path("routes.yaml"), text).expect("written");
+    };
+    routes("nobody");
+    let mut up = place.up(&["--quiet"]);
+    up.says("all ready in");
+    let receiver = || {
+        let status = place.json(9390, "api/v2/status").unwrap_or_default();
+        status["config"]["original"].as_str().unwrap_or_default().to_string()
+    };
+    assert!(receiver().contains("receiver: nobody"), "{}", receiver());
+    let pids = place.pids();
+    routes("somebody");
+    up.says("~ alerts-alertmanager-0 reloaded");
+    assert!(receiver().contains("receiver: somebody"), "{}", receiver());
+    assert_eq!(place.pids(), pids, "nobody was restarted");
+}

@@ -38,7 +38,8 @@ const LINES: &[(&str, u8)] = &[
 const COMPILER_MAY_USE: &[&str] = &["promql-syntax", "prom-model", "error-kind"];
 
 /// Crates that compute and do nothing else.
-const PURE: &[&str] = &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "compiler"];
+const PURE: &[&str] =
+    &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "compiler"];
 
 /// What never stands below a pure crate.
 const IMPURE: &[&str] = &[

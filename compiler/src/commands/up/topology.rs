@@ -1,5 +1,8 @@
 //! The topology that runs: compiled for this machine, and compiled again when its files change.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use compiler::diagnostic::{Severity, has_errors};
 use compiler::model::local::Machine;
 use compiler::pipeline::{self, Artefact, Request, Target};
@@ -23,6 +26,8 @@ pub(super) struct Wanted<'a> {
     pub(super) port_offset: u16,
     pub(super) folders: &'a Folders,
     pub(super) programs: &'a Programs,
+    /// Warnings that were printed: after an edit, only new ones are.
+    pub(super) shown: RefCell<BTreeSet<String>>,
 }
 
 /// What came of it.
@@ -53,6 +58,11 @@ impl Wanted<'_> {
         let mut found = outcome.diagnostics;
         // Remarks are for `check`; what is left out here stands in the table.
         found.retain(|finding| finding.code != FOLDER_BUCKET && finding.severity > Severity::Info);
+        let mut shown = self.shown.borrow_mut();
+        found.retain(|finding| {
+            let new = shown.insert(format!("{} {}", finding.code, finding.message));
+            new || finding.severity == Severity::Error
+        });
         if !found.is_empty() {
             let human = FindingsArgs { format: FormatArg::Human, deny: Deny::Error, exit_zero: false };
             human.print(console, Stream::Err, &found, &outcome.sources)?;
