@@ -249,8 +249,9 @@ impl Up<'_> {
             true => format!("  secrets are read from files below {data}/secrets/, by the names above\n"),
             false => String::new(),
         };
+        let open = self.supervisor.door().map(|url| format!("  open {url}\n")).unwrap_or_default();
         format!(
-            "{secrets}{edit}  {} shows what runs, {data}/logs/ has what it says\n  \
+            "{open}{secrets}{edit}  {} shows what runs, {data}/logs/ has what it says\n  \
              pronoia render {} -o DIR writes the same for Kubernetes\n  Ctrl-C stops everything",
             command_for("ps", &self.args.data_dir),
             self.args.file,

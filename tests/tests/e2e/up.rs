@@ -47,6 +47,8 @@ fn replicas_know_who_they_are_and_ctrl_c_leaves_nothing() {
         let url = format!("http://127.0.0.1:{}/", port + place.offset);
         assert!(up.said().contains(&url), "the table names {url}: {}", up.said());
     }
+    let open = format!("  open http://127.0.0.1:{}/\n", 9090 + place.offset);
+    assert!(up.said().contains(&open), "{}", up.said());
     let pids = place.pids();
     assert_eq!(pids.len(), 4, "two servers and their reloaders: {pids:?}");
     assert!(pids.iter().all(|(_, pid)| runs(*pid)));
