@@ -164,6 +164,7 @@ fn a_second_ctrl_c_kills_who_does_not_listen() {
     interrupt(&child);
     let ran = Ran::from(child.wait_with_output().expect("ends")).ends_with(1);
     assert!(ran.out.contains("stopping; once more to kill\nkilling everything\n"), "{ran:?}");
+    assert!(!ran.out.contains("started again"), "{ran:?}");
     assert!(!fs::exists(format!("/proc/{pid}")).expect("/proc"), "{ran:?}");
 }
 

@@ -163,6 +163,8 @@ impl Running {
             // Its group carries its number; a group that is gone needs nothing.
             let _ = kill_process_group(pid, Signal::KILL);
         }
+        // Its end is what was asked for, told to stop before or not.
+        self.phase = Phase::Stopping(self.begun);
         self.killed = true;
     }
 
