@@ -1,5 +1,6 @@
 //! What the outside tests share: the repository as files, and handles for real programs.
 
 pub mod program;
+pub mod reload;
 pub mod repository;
 pub mod up;

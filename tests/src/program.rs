@@ -38,10 +38,16 @@ fn built(package: &str, binary: &str) -> PathBuf {
 
 /// A program of Debian's, in the search path.
 pub fn debian(name: &str, package: &str) -> Command {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    assert!(found, "`{name}` is missing: apt-get install {package} (or `make tools`)");
-    Command::new(name)
+    Command::new(found(name, package))
+}
+
+/// Where a program of Debian's is.
+pub fn found(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("`{name}` is missing: apt-get install {package} (or `make tools`)"))
 }
 
 /// The Python that has the oracles' packages, with a script of `tests/oracles/`.

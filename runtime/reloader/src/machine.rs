@@ -192,6 +192,7 @@ impl Reloader {
             self.metrics.observe_apply(begun.elapsed());
         }
         self.looked = true;
+        self.board.change(|status| status.looks += 1);
         next
     }
 

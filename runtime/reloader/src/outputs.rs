@@ -25,14 +25,14 @@ use single::FileOutput;
 #[derive(Debug, Error)]
 pub enum OutputError {
     /// The system refused.
-    #[error("cannot {doing} {path}: {source}{hint}", hint = hint(.source))]
+    #[error("cannot {doing} {path}: {cause}{hint}", hint = hint(.cause))]
     Disk {
         /// What was tried.
         doing: &'static str,
         /// Where.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file that is not ours has the name of one of the rule files.
     #[error("{0} was not written by the reloader; move it away, or give the output a folder of its own")]
@@ -54,7 +54,7 @@ fn hint(error: &io::Error) -> &'static str {
 
 /// Turns an error of the system into one that says what was done.
 pub(crate) fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OutputError + 'a {
-    move |source| OutputError::Disk { doing, path: path.to_owned(), source }
+    move |cause| OutputError::Disk { doing, path: path.to_owned(), cause }
 }
 
 /// All outputs of a reloader.

@@ -60,6 +60,8 @@ pub struct Status {
     pub state: Phase,
     /// Since when, RFC 3339.
     pub since: String,
+    /// Looks at the inputs that have ended since the start.
+    pub looks: u64,
     /// Reloads that were confirmed since the start.
     pub generation: u64,
     /// SHA-256 of what the inputs say now, if they could be read.
@@ -126,6 +128,7 @@ impl StatusBoard {
         let status = Status {
             state: Phase::Starting,
             since: now(),
+            looks: 0,
             generation: 0,
             input_hash: None,
             applied_hash: None,

@@ -70,6 +70,14 @@ impl Target {
         }
     }
 
+    /// How the names of its metrics begin.
+    fn prefix(&self) -> &'static str {
+        match self.kind {
+            TargetKind::Prometheus => "prometheus_",
+            TargetKind::Alertmanager => "alertmanager_",
+        }
+    }
+
     /// Whether somebody answers at all.
     pub async fn answers(&self) -> bool {
         let Ok(request) = self.client.get(&format!("{}/-/healthy", self.base)) else { return false };
@@ -87,9 +95,16 @@ impl Target {
 
     /// What it says of its configuration; `None` when it does not tell.
     pub async fn loaded(&self) -> Option<Loaded> {
+        // The runtime information counts in seconds, the metrics finer; after a signal only the time tells anything.
+        if matches!(self.method, Method::Signal { .. })
+            && let Some(metrics) = self.text("/metrics").await
+            && let Some(loaded) = answers::metrics(&metrics, self.prefix())
+        {
+            return Some(loaded);
+        }
         match self.kind {
             TargetKind::Prometheus => answers::runtime_info(&self.text("/api/v1/status/runtimeinfo").await?),
-            TargetKind::Alertmanager => answers::metrics(&self.text("/metrics").await?, "alertmanager_"),
+            TargetKind::Alertmanager => answers::metrics(&self.text("/metrics").await?, self.prefix()),
         }
     }
 

@@ -28,16 +28,16 @@ pub enum ServeError {
         reason: String,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// As it was given.
         address: String,
         /// Why not.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The server ended.
     #[error("HTTP server: {0}")]
-    Serve(#[source] std::io::Error),
+    Serve(std::io::Error),
 }
 
 /// A server that listens already, and serves as soon as [`Server::run`] is called.
@@ -61,7 +61,7 @@ impl Server {
             let reason = "it has no port between 0 and 65535".to_owned();
             return Err(ServeError::Address { address: address.to_owned(), reason });
         }
-        let failed = |source| ServeError::Listen { address: address.to_owned(), source };
+        let failed = |cause| ServeError::Listen { address: address.to_owned(), cause };
         let listener = TcpListener::bind(&full).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, local })

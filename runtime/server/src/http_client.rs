@@ -22,18 +22,18 @@ pub enum ClientError {
     #[error("HTTP client configuration: {0}")]
     Settings(String),
     /// A file that it names cannot be read.
-    #[error("HTTP client configuration: {what} {path}: {source}")]
+    #[error("HTTP client configuration: {what} {path}: {cause}")]
     File {
         /// Which setting.
         what: &'static str,
         /// The file.
         path: String,
         /// Why not.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// What it says cannot be used.
     #[error("HTTP client: {0}")]
-    Build(#[source] reqwest::Error),
+    Build(reqwest::Error),
 }
 
 /// A client with its credentials. `Debug` shows no secret.
@@ -143,7 +143,7 @@ fn tls(mut builder: reqwest::ClientBuilder, tls: &TlsConfig) -> Result<reqwest::
     reason = "certificates and secrets come from files that the settings name"
 )]
 fn file(what: &'static str, path: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(path).map_err(|source| ClientError::File { what, path: path.display().to_string(), source })
+    std::fs::read(path).map_err(|cause| ClientError::File { what, path: path.display().to_string(), cause })
 }
 
 fn secret(what: &'static str, path: &Path) -> Result<String, ClientError> {

@@ -3,6 +3,7 @@
 mod configurations;
 mod determinism;
 mod readback;
+mod reload;
 mod schemas;
 mod shards;
 mod trees;
