@@ -2,6 +2,7 @@
 //!
 //! The recordings are not part of the repository: `PRONOIA_SHARED` names a folder that has them in
 //! `fixtures/wire/reloader/`. What they show is also in the unit tests of the reloader, case by case.
+#![expect(clippy::print_stderr, reason = "a suite that is left out says so")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
 //! The reloader beside a real Prometheus: every change arrives, no bad one does, and a restart always comes up.
+#![expect(clippy::print_stderr, reason = "runs by hand print their figures")]
 
 mod mutate;
 mod mutations;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use tests::reload::{CONFIG, Pair, RULES};
 
 /// A number from the environment, for longer runs by hand.
-#[expect(clippy::disallowed_methods, reason = "tests are asked for longer runs through the environment")]
 fn runs(variable: &str, usual: u32) -> u32 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
