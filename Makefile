@@ -30,8 +30,9 @@ lint: ## Check format and lints, warnings denied
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
-bench: ## Measure rendering: time and peak memory by size
+bench: ## Measure rendering by size of the topology, and the reloader by number of rule files
 	$(CARGO) bench --package compiler --bench render
+	$(CARGO) bench --package runtime --bench reloader
 
 fuzz: ## Feed random topologies to the compiler (FUZZ_SECONDS=60); needs cargo-fuzz
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz

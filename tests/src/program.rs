@@ -20,7 +20,14 @@ pub fn pronoiad() -> PathBuf {
     BUILT.get_or_init(|| built("runtime", "pronoiad")).clone()
 }
 
+/// Looks into the folder that `PRONOIA_PROGRAMS` names before it builds: whoever has just built the whole workspace need
+/// not build it once more with the features of one package alone.
 fn built(package: &str, binary: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("PRONOIA_PROGRAMS") {
+        let program = PathBuf::from(folder).join(binary);
+        assert!(program.is_file(), "PRONOIA_PROGRAMS has no {binary}: {}", program.display());
+        return program;
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--quiet", "--package", package, "--bin", binary, "--message-format", "json"])
