@@ -38,5 +38,5 @@ pub use outputs::Outputs;
 pub use settings::{Directory, Method, Promtool, Settings, SettingsError, TargetKind};
 pub use snapshot::Snapshot;
 pub use status::{Phase, Status, StatusBoard};
-pub use target::Target;
+pub use target::{Presence, Target};
 pub use validate::Validator;

@@ -33,6 +33,17 @@ pub struct Target {
     method: Method,
 }
 
+/// Whether the process can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody answers.
+    Away,
+    /// It is up and reads its data; it has not loaded its configuration yet, and a reload would wait for that.
+    Starting,
+    /// It serves.
+    Ready,
+}
+
 /// Why a reload did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReloadError {
@@ -78,10 +89,15 @@ impl Target {
         }
     }
 
-    /// Whether somebody answers at all.
-    pub async fn answers(&self) -> bool {
-        let Ok(request) = self.client.get(&format!("{}/-/healthy", self.base)) else { return false };
-        matches!(timeout(QUESTION_TIMEOUT, request.send()).await, Ok(Ok(_)))
+    /// Whether somebody is there, and serves.
+    pub async fn presence(&self) -> Presence {
+        let Ok(request) = self.client.get(&format!("{}/-/ready", self.base)) else { return Presence::Away };
+        match timeout(QUESTION_TIMEOUT, request.send()).await {
+            Ok(Ok(answer)) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => Presence::Starting,
+            // Whatever else it answers: a proxy that hides the path must not keep us from asking for the reload.
+            Ok(Ok(_)) => Presence::Ready,
+            _ => Presence::Away,
+        }
     }
 
     /// Its version; `None` when it does not tell.

@@ -16,7 +16,7 @@ use crate::outputs::{OutputError, Staged};
 use crate::promtool::Tool;
 use crate::snapshot;
 use crate::status::{Phase, Problem, now};
-use crate::target::ReloadError;
+use crate::target::{Presence, ReloadError};
 
 /// How long one of two versions is offered to a process that does not come up.
 const OFFER: Duration = Duration::from_secs(30);
@@ -78,8 +78,10 @@ impl Reloader {
             self.enter(Phase::Refused, vec![problem]);
             return Next::Again(pause);
         }
-        let answers = self.target.answers().await;
-        if answers {
+        let presence = self.target.presence().await;
+        let ready = presence == Presence::Ready;
+        if ready {
+            self.silent_since = None;
             self.version = self.target.version().await;
             self.adopt().await;
             let version = self.version;
@@ -91,23 +93,23 @@ impl Reloader {
                 Err(Stop::Rejected(findings)) => return self.reject(&findings),
                 Err(Stop::Output(error)) => return self.fail(&error),
             };
-            if !answers && self.outputs.has_good() && !self.offer_candidate() {
+            if !ready && self.outputs.has_good() && !self.offer_candidate(presence) {
                 self.outputs.discard(&staged);
-                return self.hold();
+                return self.hold(presence);
             }
             if let Err(error) = self.outputs.commit(&staged) {
                 self.take_back();
                 return self.fail(&error);
             }
-        } else if !answers
+        } else if !ready
             && self.outputs.has_good()
             && !self.outputs.live_is_good()
-            && !self.offer_candidate()
+            && !self.offer_candidate(presence)
         {
-            return self.hold();
+            return self.hold(presence);
         }
-        if answers {
-            self.silent_since = None;
+        if !ready {
+            return self.wait(presence);
         }
         self.reload(hash, &candidate).await
     }
@@ -167,16 +169,16 @@ impl Reloader {
                 Next::Again(self.settings.retry_interval)
             }
             ReloadError::Unreachable(message) => {
-                // It answered a moment ago: it may not have survived this.
+                // It served a moment ago: it may not have survived this.
                 let died = self.version.is_some() && self.silent_since.is_none() && !known_good;
                 if !self.outputs.has_good() || self.outputs.live_is_good() {
                     self.enter(Phase::Waiting, vec![problem("unreachable", message)]);
-                    return Next::Again(self.settings.retry_interval.min(Duration::from_secs(1)));
+                    return self.soon();
                 }
                 if died && self.outputs.holds(candidate) {
                     self.note_setback(hash, problem("unreachable", message));
                 }
-                self.hold()
+                self.hold(Presence::Away)
             }
             ReloadError::Refused(message) => {
                 let message = candidate.masked(&message);
@@ -286,23 +288,45 @@ impl Reloader {
         Next::Again(self.settings.retry_interval)
     }
 
-    /// The process does not answer: the last good files are there for its start.
-    fn hold(&mut self) -> Next {
-        self.silent_since.get_or_insert_with(Instant::now);
+    /// The process does not serve: the last good files are there for its start.
+    fn hold(&mut self, presence: Presence) -> Next {
+        if presence == Presence::Away {
+            self.silent_since.get_or_insert_with(Instant::now);
+        }
         self.take_back();
         let text = format!(
-            "{} does not answer; the last good files are in place for its start, the new ones follow",
-            self.target.name()
+            "{}; the last good files are in place for its start, the new ones follow",
+            self.absence(presence)
         );
         self.enter(Phase::Held, vec![problem("unreachable", text)]);
+        self.soon()
+    }
+
+    /// The files are in place, and there is nobody to ask yet.
+    fn wait(&mut self, presence: Presence) -> Next {
+        let text = format!("{}; the files are in place for its start", self.absence(presence));
+        self.enter(Phase::Waiting, vec![problem("unreachable", text)]);
+        self.soon()
+    }
+
+    fn absence(&self, presence: Presence) -> String {
+        let how = if presence == Presence::Starting { "is not ready yet" } else { "does not answer" };
+        format!("{} {how}", self.target.name())
+    }
+
+    fn soon(&self) -> Next {
         Next::Again(self.settings.retry_interval.min(Duration::from_secs(1)))
     }
 
     /// Whether it is the new version's turn to be offered to a process that does not come up.
     ///
     /// The old one may be what keeps it down: a new release that does not know a field, a file that is gone. So both are
-    /// offered in turn, and the one that loads wins.
-    fn offer_candidate(&mut self) -> bool {
+    /// offered in turn, and the one that loads wins. A process that is up and reads its data needs patience alone.
+    fn offer_candidate(&mut self, presence: Presence) -> bool {
+        if presence == Presence::Starting {
+            self.silent_since = None;
+            return false;
+        }
         let since = *self.silent_since.get_or_insert_with(Instant::now);
         (since.elapsed().as_secs() / OFFER.as_secs()) % 2 == 1
     }

@@ -207,6 +207,27 @@ async fn while_prometheus_is_away_the_last_good_files_are_there_for_its_start() 
 }
 
 #[tokio::test]
+async fn a_prometheus_that_reads_its_data_is_left_alone() {
+    let mut house = House::new();
+    let peer = Peer::start(&house.output()).await;
+    peer.set_starting(true);
+    house.start(&peer);
+    let status = house.until_in(Phase::Waiting).await;
+    assert!(status.problems[0].message.starts_with("Prometheus is not ready yet"), "{status:?}");
+    assert_eq!((house.read("out/prometheus.yml").as_str(), peer.counts()), (GOOD, (0, 0)));
+    peer.set_starting(false);
+    house.until_generation(1).await;
+    // After a restart of Prometheus, the good files stay until it serves.
+    peer.set_starting(true);
+    house.write("in/prometheus.yml", BETTER);
+    house.until_in(Phase::Held).await;
+    assert_eq!((house.read("out/prometheus.yml").as_str(), peer.counts()), (GOOD, (1, 0)));
+    peer.set_starting(false);
+    house.until_generation(2).await;
+    assert_eq!(peer.loaded(), BETTER);
+}
+
+#[tokio::test]
 async fn a_start_after_a_crash_in_the_middle_begins_with_the_good_files() {
     let mut house = House::new();
     let mut peer = Peer::start(&house.output()).await;

@@ -19,6 +19,7 @@ struct Memory {
     config: PathBuf,
     loaded: String,
     successful: bool,
+    starting: bool,
     loads: u64,
     refusals: u64,
     /// What the file said each time it was read.
@@ -55,7 +56,7 @@ impl Peer {
             memory.successful = true;
         }
         let router = Router::new()
-            .route("/-/healthy", get(|| async { "OK" }))
+            .route("/-/ready", get(ready))
             .route("/-/reload", post(reload))
             .route("/api/v1/status/runtimeinfo", get(runtime_info))
             .route(
@@ -65,6 +66,11 @@ impl Peer {
             .route("/api/v1/status/config", get(config))
             .with_state(self.memory.clone());
         self.serving = Some(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
+    }
+
+    /// Whether it is still busy with its data.
+    pub(crate) fn set_starting(&self, starting: bool) {
+        self.memory.lock().unwrap().starting = starting;
     }
 
     pub(crate) fn down(&mut self) {
@@ -108,6 +114,13 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.down();
+    }
+}
+
+async fn ready(State(memory): State<Arc<Mutex<Memory>>>) -> Response {
+    match memory.lock().unwrap().starting {
+        true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        false => StatusCode::OK.into_response(),
     }
 }
 
