@@ -1,5 +1,6 @@
 //! The HTTP server of a component: `/metrics`, `/-/healthy`, `/-/ready`, and whatever the component adds.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ use tower_http::compression::CompressionLayer;
 
 use crate::metrics::Metrics;
 use crate::probe::Probe;
+
+/// A predecessor that was killed may keep its port for a moment, through a child that it was just starting.
+const TAKEN_TRIES: u32 = 10;
+const TAKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the server does not run.
 #[derive(Debug, Error)]
@@ -62,7 +67,15 @@ impl Server {
             return Err(ServeError::Address { address: address.to_owned(), reason });
         }
         let failed = |cause| ServeError::Listen { address: address.to_owned(), cause };
-        let listener = TcpListener::bind(&full).await.map_err(failed)?;
+        let mut listener = TcpListener::bind(&full).await;
+        for _ in 0..TAKEN_TRIES {
+            if !matches!(&listener, Err(error) if error.kind() == ErrorKind::AddrInUse) {
+                break;
+            }
+            tokio::time::sleep(TAKEN_PAUSE).await;
+            listener = TcpListener::bind(&full).await;
+        }
+        let listener = listener.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, local })
     }

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Metrics that depend on the moment or on the kernel's way of telling one write.
 const OF_THE_MOMENT: [&str; 2] = [
@@ -25,6 +26,29 @@ struct Case {
     name: String,
     recorded: PathBuf,
     result: Value,
+    folder: TempDir,
+    /// Name of the input file.
+    input: &'static str,
+}
+
+impl Case {
+    /// Lays out the input. All are laid out before anything is started: a program that is being started holds files that
+    /// are open at that moment, and closing them late looks like a change.
+    fn new(name: String, recorded: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(&name);
+        fs::create_dir(&place).unwrap();
+        let packed = recorded.join("input.gz");
+        let (from, input) = if packed.exists() {
+            (packed, "input.yml.gz")
+        } else {
+            (recorded.join("input.yml"), "input.yml")
+        };
+        if from.exists() {
+            fs::copy(&from, place.join(input)).unwrap();
+        }
+        Self { name, result: json(&recorded.join("result.json")), recorded, folder, input }
+    }
 }
 
 #[test]
@@ -45,11 +69,7 @@ fn recordings_are_reproduced() {
         .unwrap()
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.path().is_dir())
-        .map(|entry| Case {
-            name: entry.file_name().into_string().unwrap(),
-            result: json(&entry.path().join("result.json")),
-            recorded: entry.path(),
-        })
+        .map(|entry| Case::new(entry.file_name().into_string().unwrap(), entry.path()))
         .collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     assert!(cases.len() >= 25, "only {} recordings", cases.len());
@@ -117,18 +137,7 @@ fn get(address: &str, path: &str) -> Option<String> {
 }
 
 fn replay(case: &Case, variables: &BTreeMap<String, String>) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join(&case.name);
-    fs::create_dir(&place).unwrap();
-    let packed = case.recorded.join("input.gz");
-    let (from, input) = if packed.exists() {
-        (packed, "input.yml.gz")
-    } else {
-        (case.recorded.join("input.yml"), "input.yml")
-    };
-    if from.exists() {
-        fs::copy(&from, place.join(input)).unwrap();
-    }
+    let (place, input) = (case.folder.path().join(&case.name), case.input);
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_pronoiad"))
         .args(["reloader", "--reloader.compat", "--http-address=127.0.0.1:0"])
@@ -136,7 +145,7 @@ fn replay(case: &Case, variables: &BTreeMap<String, String>) -> Vec<String> {
         .arg(format!("--reloader.config-file={}/{input}", case.name))
         .arg(format!("--reloader.config-envsubst-file={}/output.yml", case.name))
         .args(["--reloader.watch-interval=3s", "--reloader.retry-interval=1s"])
-        .current_dir(folder.path())
+        .current_dir(case.folder.path())
         .env_clear()
         .envs(variables)
         .stderr(Stdio::piped())
@@ -166,6 +175,8 @@ fn replay(case: &Case, variables: &BTreeMap<String, String>) -> Vec<String> {
     }
     let alone = child.try_wait().unwrap().is_some();
     let metrics = if alone { String::new() } else { scrape(&mut child) };
+    // On a machine that is busy, a regular look more may have come before the metrics were read.
+    let late = begun.elapsed() > Duration::from_millis(14_500);
     let status = child.wait().unwrap();
     let log = log.join().unwrap().unwrap();
     let mut problems = Vec::new();
@@ -185,7 +196,7 @@ fn replay(case: &Case, variables: &BTreeMap<String, String>) -> Vec<String> {
     if output != wanted {
         problems.push(format!("output differs: {output:?}, recorded {wanted:?}"));
     }
-    problems.extend(differing_metrics(case, &metrics));
+    problems.extend(differing_metrics(case, &metrics, late));
     let lines: Vec<Value> = log.lines().filter_map(told).map(Value::from).collect();
     if Value::from(lines.clone()) != case.result["log_lines"] {
         problems.push(format!("log: {lines:#?}\nrecorded: {:#}", case.result["log_lines"]));
@@ -223,7 +234,7 @@ fn scrape(child: &mut Child) -> String {
     metrics
 }
 
-fn differing_metrics(case: &Case, found: &str) -> Vec<String> {
+fn differing_metrics(case: &Case, found: &str, late: bool) -> Vec<String> {
     let recorded = case.result["metrics"].as_object().unwrap();
     let found: BTreeMap<&str, &str> = found
         .lines()
@@ -233,7 +244,13 @@ fn differing_metrics(case: &Case, found: &str) -> Vec<String> {
     let mut problems: Vec<String> = recorded
         .iter()
         .filter(|(name, _)| !OF_THE_MOMENT.contains(&name.as_str()))
-        .filter(|(name, value)| found.get(name.as_str()).copied() != value.as_str())
+        .filter(|(name, value)| {
+            let found = found.get(name.as_str()).copied();
+            let more =
+                |found: &str| found.parse::<u32>().ok() >= value.as_str().and_then(|text| text.parse().ok());
+            let excused = late && name.contains("_apply_operations_") && found.is_some_and(more);
+            found != value.as_str() && !excused
+        })
         .map(|(name, value)| format!("{name}: recorded {value}, found {:?}", found.get(name.as_str())))
         .collect();
     problems.extend(

@@ -42,7 +42,8 @@ impl Witness {
                         seen.entry(bytes).or_insert(path);
                     }
                 }
-                thread::yield_now();
+                // Often enough to see what is there for a moment, and no burden to the other tests.
+                thread::sleep(Duration::from_micros(200));
             }
             (seen, reads)
         });
