@@ -71,11 +71,6 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// # Errors
     /// As the system says.
     fn link_target(&self, path: &Path) -> io::Result<PathBuf>;
-    /// Whether two names are one file.
-    ///
-    /// # Errors
-    /// As the system says.
-    fn same_file(&self, a: &Path, b: &Path) -> io::Result<bool>;
 
     /// Writes a file with mode 0644 and waits until it is on the medium. What was there is overwritten.
     ///

@@ -81,11 +81,6 @@ impl Disk for RealDisk {
         std::fs::read_link(path)
     }
 
-    fn same_file(&self, a: &Path, b: &Path) -> io::Result<bool> {
-        let (a, b) = (std::fs::metadata(a)?, std::fs::metadata(b)?);
-        Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
-    }
-
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)?;
         file.write_all(bytes)?;

@@ -82,10 +82,6 @@ impl Disk for FaultyDisk {
         RealDisk.link_target(path)
     }
 
-    fn same_file(&self, a: &Path, b: &Path) -> io::Result<bool> {
-        RealDisk.same_file(a, b)
-    }
-
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         match self.fails() {
             None => RealDisk.write(path, bytes),
