@@ -2,6 +2,7 @@
 //!
 //! Pure and synchronous: nothing here reads a clock, a file or the environment, and no input makes it panic.
 
+mod clock;
 mod duration;
 mod go_quote;
 mod go_regex;
@@ -12,6 +13,7 @@ mod name;
 mod relabel;
 mod timestamp;
 
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, PromDuration};
 pub use go_quote::quote;
 pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind};

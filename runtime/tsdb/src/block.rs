@@ -1,0 +1,1 @@
+//! A block: its folder, its meta.json, its segments of chunks, its tombstones.

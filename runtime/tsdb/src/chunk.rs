@@ -1,0 +1,1 @@
+//! Chunks: compressed runs of samples of one series.

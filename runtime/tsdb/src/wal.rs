@@ -1,0 +1,1 @@
+//! The write-ahead log: every change of the head, in the order in which it was acknowledged.
