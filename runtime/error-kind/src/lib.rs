@@ -104,6 +104,6 @@ mod tests {
         let look = |error: &(dyn Error + 'static)| error.downcast_ref::<std::io::Error>().map(kind_of_io);
         let full = Wrapped(std::io::Error::from(std::io::ErrorKind::StorageFull));
         assert_eq!(kind_of(&full, look), ErrorKind::ResourceExhausted);
-        assert_eq!(kind_of(&std::fmt::Error, look), ErrorKind::Internal);
+        assert_eq!(kind_of(&fmt::Error, look), ErrorKind::Internal);
     }
 }

@@ -243,17 +243,11 @@ mod tests {
 
     #[test]
     fn nothing_is_read_past_the_end() {
-        let at = |offset, fault| Err(At { offset, fault });
-        assert_eq!(Reader::new(&[1, 2], 10).u32(), at(10, Fault::Short { missing: 2 }));
-        assert_eq!(Reader::new(&[0x80, 0x80], 3).uvarint(), at(3, Fault::Short { missing: 1 }));
-        assert_eq!(Reader::new(&[0xff; 11], 0).uvarint(), at(0, Fault::Varint));
-        assert_eq!(
-            Reader::new(&[5, 1, 2], 100).uvarint_bytes(),
-            Err(At { offset: 100, fault: Fault::Short { missing: 3 } })
-        );
-        assert_eq!(
-            Reader::new(&[1, 0xff], 4).uvarint_str("a symbol"),
-            Err(At { offset: 4, fault: Fault::Utf8("a symbol") })
-        );
+        let at = |offset, fault| At { offset, fault };
+        assert_eq!(Reader::new(&[1, 2], 10).u32(), Err(at(10, Fault::Short { missing: 2 })));
+        assert_eq!(Reader::new(&[0x80, 0x80], 3).uvarint(), Err(at(3, Fault::Short { missing: 1 })));
+        assert_eq!(Reader::new(&[0xff; 11], 0).uvarint(), Err(at(0, Fault::Varint)));
+        assert_eq!(Reader::new(&[5, 1, 2], 100).uvarint_bytes(), Err(at(100, Fault::Short { missing: 3 })));
+        assert_eq!(Reader::new(&[1, 0xff], 4).uvarint_str("a symbol"), Err(at(4, Fault::Utf8("a symbol"))));
     }
 }
