@@ -4,6 +4,7 @@
 //! synced.
 
 mod real;
+pub mod sim;
 
 use std::fmt::Debug;
 use std::io;
@@ -73,11 +74,26 @@ pub trait FileWrite: io::Write + Debug + Send {
     /// Whatever the disk says. After an error nothing is known about what was written; do not try again and call it done.
     fn sync(&mut self) -> io::Result<()>;
 
+    /// What syncs this file without holding it, so that others can write meanwhile.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn syncer(&self) -> io::Result<Arc<dyn FileSync>>;
+
     /// Overwrites bytes that were written before.
     ///
     /// # Errors
     /// Whatever the disk says.
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+}
+
+/// Makes a file durable that somebody else writes.
+pub trait FileSync: Debug + Send + Sync {
+    /// As [`FileWrite::sync`], for everything that was written before the call.
+    ///
+    /// # Errors
+    /// As [`FileWrite::sync`].
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// One name in a folder.

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Entry, FileWrite, Fs, RangeRead};
+use super::{Entry, FileSync, FileWrite, Fs, RangeRead};
 
 /// The files of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,8 +47,22 @@ impl FileWrite for Writable {
         self.0.sync_all()
     }
 
+    fn syncer(&self) -> io::Result<Arc<dyn FileSync>> {
+        // The copy shares the open file, and with it the report of a failed write-back.
+        Ok(Arc::new(Syncer(self.0.try_clone()?)))
+    }
+
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
+    }
+}
+
+#[derive(Debug)]
+struct Syncer(File);
+
+impl FileSync for Syncer {
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 
