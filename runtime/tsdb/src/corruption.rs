@@ -116,6 +116,9 @@ pub enum Fault {
     /// Two parts of the block contradict each other, or a rule of the format is broken.
     #[error("{0}")]
     Rule(&'static str),
+    /// A file of JSON that does not say what it should.
+    #[error("not the JSON that is expected: {0}")]
+    Json(Arc<str>),
     /// The file is not there.
     #[error("missing")]
     Missing,

@@ -45,6 +45,11 @@ pub trait RangeRead: Debug + Send + Sync {
         self.read_exact_at(&mut bytes, offset)?;
         Ok(bytes.into())
     }
+
+    /// All bytes, where they are in memory already: readers then look at them in place instead of copying windows.
+    fn in_memory(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl RangeRead for Bytes {
@@ -63,6 +68,10 @@ impl RangeRead for Bytes {
             (Ok(start), Some(Ok(end))) => Ok(self.slice(start..end)),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        Some(self)
     }
 }
 

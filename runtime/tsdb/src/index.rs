@@ -1,1 +1,24 @@
 //! The index of a block: which series there are, with which labels, and where their chunks lie.
+//!
+//! [`IndexReader`] opens an index of format 1, 2 or 3 without loading it: of the symbols and of the postings offset table every
+//! 32nd place stays in memory, all else is read when asked for. Series are pairs of symbol numbers; text is made of them on
+//! demand, in a [`LabelArena`]. [`IndexWriter`] writes format 2. The bytes are drawn in `docs/index.md`.
+
+mod label_index;
+mod labels;
+mod matching;
+mod offsets;
+mod postings;
+mod reader;
+mod series;
+mod symbols;
+mod toc;
+
+pub use label_index::LabelIndex;
+pub use labels::{LabelArena, SymbolCache};
+pub use offsets::{PostingsEntry, PostingsWalk};
+pub use postings::Postings;
+pub use reader::{IndexReader, SeriesReader, SeriesScan};
+pub use series::{ChunkMeta, ChunkRef, Series, SeriesRef};
+pub use symbols::{Symbols, SymbolsWalk};
+pub use toc::{Toc, Version};

@@ -23,6 +23,7 @@ pub mod encoding;
 pub mod fs;
 pub mod head;
 pub mod index;
+pub mod stored;
 pub mod wal;
 
 pub use block_id::BlockId;

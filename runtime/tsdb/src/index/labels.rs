@@ -1,0 +1,182 @@
+//! Text out of symbols: a cache of symbols for one caller, and an arena for the labels it makes.
+
+use hashbrown::HashMap;
+
+use crate::corruption::{Corruption, Fault, Section};
+use crate::stored::Window;
+
+use super::symbols::Symbols;
+use super::toc::Version;
+
+/// So many groups of 32 symbols are kept: about 8 MB with symbols of 30 bytes.
+const GROUPS_MAX: usize = 8 << 10;
+
+/// Resolves symbols of one index; has no lock, so each caller has its own.
+#[derive(Debug)]
+pub struct SymbolCache {
+    symbols: Symbols,
+    window: Window,
+    /// Where the ends of a group stand in `ends`; for format 1 the key is a symbol's offset.
+    groups: HashMap<u32, Group, foldhash::fast::FixedState>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    ends: u32,
+    count: u32,
+    bytes: u32,
+}
+
+impl SymbolCache {
+    pub(crate) fn new(symbols: Symbols, window: Window) -> Self {
+        let groups = HashMap::with_hasher(foldhash::fast::FixedState::default());
+        SymbolCache { symbols, window, groups, ends: Vec::new(), bytes: Vec::new() }
+    }
+
+    /// The bytes of a symbol.
+    ///
+    /// # Errors
+    /// [`Fault::OutOfRange`] where the index has no such symbol; whatever the disk says.
+    pub fn bytes(&mut self, symbol: u32) -> Result<&[u8], Corruption> {
+        if !self.symbols.may_be_symbol(symbol) {
+            let max = u64::from(self.symbols.len()).saturating_sub(1);
+            let fault = Fault::OutOfRange { what: "symbol", value: symbol.into(), max };
+            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
+        }
+        let (key, member) = match self.symbols.version() {
+            Version::V1 => (symbol, 0),
+            Version::V2 | Version::V3 => self.symbols.group_of(symbol),
+        };
+        let group = match self.groups.get(&key) {
+            Some(group) => *group,
+            None => self.load(key)?,
+        };
+        let end_of = |member: u32| self.ends.get(group.ends.saturating_add(member) as usize).copied();
+        let start = match member.checked_sub(1) {
+            Some(before) => end_of(before),
+            None => Some(group.bytes),
+        };
+        let (Some(start), Some(end), true) = (start, end_of(member), member < group.count) else {
+            let fault = Fault::Rule("a symbol that was there is gone");
+            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
+        };
+        Ok(self.bytes.get(start as usize..end as usize).unwrap_or(&[]))
+    }
+
+    /// The text of a symbol.
+    ///
+    /// # Errors
+    /// As [`SymbolCache::bytes`], and [`Fault::Utf8`].
+    pub fn text(&mut self, symbol: u32) -> Result<&str, Corruption> {
+        let file = self.window.file().clone();
+        std::str::from_utf8(self.bytes(symbol)?)
+            .map_err(|_| file.corruption(Section::Symbols, 0, Fault::Utf8("a symbol")))
+    }
+
+    fn load(&mut self, key: u32) -> Result<Group, Corruption> {
+        // Texts may be long: 64 MB are the limit whatever their number.
+        if self.groups.len() >= GROUPS_MAX || self.bytes.len() > 64 << 20 {
+            self.groups.clear();
+            self.ends.clear();
+            self.bytes.clear();
+        }
+        let (ends, bytes) = (self.ends.len() as u32, self.bytes.len() as u32);
+        match self.symbols.version() {
+            Version::V1 => {
+                self.symbols.read_at(&mut self.window, key, &mut self.bytes)?;
+                self.ends.push(self.bytes.len() as u32);
+            }
+            Version::V2 | Version::V3 => {
+                self.symbols.read_group(&mut self.window, key, &mut self.bytes, &mut self.ends)?;
+            }
+        }
+        if self.bytes.len() > u32::MAX as usize {
+            self.bytes.clear();
+            self.ends.clear();
+            self.groups.clear();
+            let fault = Fault::Rule("symbols of 4 GB");
+            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
+        }
+        let count = (self.ends.len() as u32).saturating_sub(ends);
+        let group = Group { ends, count, bytes };
+        self.groups.insert(key, group);
+        Ok(group)
+    }
+
+    /// Puts the labels of a series into `arena` in place of what was there.
+    ///
+    /// # Errors
+    /// As [`SymbolCache::text`]: the text of one series says nothing about the others.
+    pub fn resolve(&mut self, labels: &[(u32, u32)], arena: &mut LabelArena) -> Result<(), Corruption> {
+        arena.clear();
+        for (name, value) in labels {
+            arena.push_name(self.text(*name)?);
+            arena.push_value(self.text(*value)?);
+        }
+        Ok(())
+    }
+}
+
+/// Labels of one series after the other, in one piece of memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelArena {
+    text: String,
+    /// The end of each name and of each value.
+    ends: Vec<u32>,
+}
+
+impl LabelArena {
+    /// Forgets all labels, keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Appends a label.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.push_name(name);
+        self.push_value(value);
+    }
+
+    fn push_name(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len() as u32);
+    }
+
+    fn push_value(&mut self, value: &str) {
+        self.push_name(value);
+    }
+
+    /// How many labels there are.
+    pub fn len(&self) -> usize {
+        self.ends.len() / 2
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Names and values in the order in which they were put.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut start = 0usize;
+        let mut next = move |end: u32| {
+            let text = self.text.get(start..end as usize).unwrap_or("");
+            start = end as usize;
+            text
+        };
+        self.ends.as_chunks::<2>().0.iter().map(move |[name, value]| (next(*name), next(*value)))
+    }
+
+    /// The value of a label, or the empty text.
+    pub fn value(&self, name: &str) -> &str {
+        self.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
+    }
+
+    /// The labels as a set.
+    pub fn to_labels(&self) -> prom_model::Labels {
+        self.iter().collect()
+    }
+}

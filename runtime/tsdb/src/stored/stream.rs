@@ -1,0 +1,139 @@
+//! One pass over a section of the form: length (4 bytes), content, CRC32C of the content (4 bytes).
+
+use crc_fast::{CrcAlgorithm, Digest};
+
+use super::StoredFile;
+use crate::corruption::{Corruption, Fault, Section};
+use crate::encoding::{At, Reader};
+
+/// How many bytes are in memory at once, unless one value is larger.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Walks over the content of a section. What it has given out is to be trusted only after [`SectionStream::finish`].
+#[derive(Debug)]
+pub(crate) struct SectionStream {
+    file: StoredFile,
+    section: Section,
+    buffer: Vec<u8>,
+    /// The next byte to be read, in `buffer`.
+    at: usize,
+    /// The offset in the file behind `buffer`.
+    loaded: u64,
+    /// The offset in the file of the checksum.
+    end: u64,
+    digest: Digest,
+}
+
+impl SectionStream {
+    /// Opens the section whose length stands at `offset`; it has to end before `limit`.
+    pub(crate) fn open(
+        file: &StoredFile,
+        section: Section,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Self, Corruption> {
+        file.check_range(section, offset, 4, limit)?;
+        let mut length = [0; 4];
+        file.fill(section, offset, &mut length)?;
+        let length = u64::from(u32::from_be_bytes(length));
+        file.check_range(section, offset, length.saturating_add(8), limit)?;
+        let start = offset.saturating_add(4);
+        let digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+        let (file, end) = (file.clone(), start.saturating_add(length));
+        Ok(SectionStream { file, section, buffer: Vec::new(), at: 0, loaded: start, end, digest })
+    }
+
+    /// The offset in the file of the next byte.
+    pub(crate) fn offset(&self) -> u64 {
+        self.loaded.saturating_sub(self.buffer.len().saturating_sub(self.at) as u64)
+    }
+
+    /// The offset in the file of the checksum behind the content.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// How many bytes of the content are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.end.saturating_sub(self.offset())
+    }
+
+    /// Reads one value with `read`, which may be called again with more bytes where those at hand were too few.
+    ///
+    /// # Errors
+    /// What `read` finds once all bytes of the section are at hand.
+    pub(crate) fn read<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Reader<'_>) -> Result<T, At>,
+    ) -> Result<T, Corruption> {
+        let mut wanted = BUFFER_BYTES;
+        loop {
+            let mut reader = Reader::new(self.buffer.get(self.at..).unwrap_or(&[]), self.offset());
+            let before = reader.len();
+            match read(&mut reader) {
+                Ok(value) => {
+                    let used = before.saturating_sub(reader.len());
+                    self.at = self.at.saturating_add(used);
+                    return Ok(value);
+                }
+                Err(At { fault: Fault::Short { missing }, .. }) if self.loaded < self.end => {
+                    // No more than the section has; a length that lies is found out when all is loaded.
+                    let hint = usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(before);
+                    wanted = wanted.max(hint.min(wanted.saturating_mul(2)));
+                    self.load(wanted)?;
+                    wanted = wanted.saturating_mul(2);
+                }
+                Err(at) => return Err(self.file.at(self.section, at)),
+            }
+        }
+    }
+
+    /// Reads four bytes, big-endian.
+    pub(crate) fn u32(&mut self) -> Result<u32, Corruption> {
+        self.read(|reader| reader.u32())
+    }
+
+    /// Loads until `wanted` unread bytes are in the buffer or the section ends.
+    fn load(&mut self, wanted: usize) -> Result<(), Corruption> {
+        self.buffer.drain(..self.at.min(self.buffer.len()));
+        self.at = 0;
+        let have = self.buffer.len();
+        let left = usize::try_from(self.end.saturating_sub(self.loaded)).unwrap_or(usize::MAX);
+        let more = wanted.saturating_sub(have).max(1).min(left);
+        self.buffer.resize(have.saturating_add(more), 0);
+        let fresh = self.buffer.get_mut(have..).unwrap_or_default();
+        if let Err(error) = self.file.bytes().read_exact_at(fresh, self.loaded) {
+            self.buffer.truncate(have);
+            return Err(self.file.io(self.section, self.loaded, &error));
+        }
+        self.digest.update(fresh);
+        self.loaded = self.loaded.saturating_add(more as u64);
+        Ok(())
+    }
+
+    /// Reads the rest and compares the checksum.
+    ///
+    /// # Errors
+    /// [`Fault::Checksum`].
+    pub(crate) fn finish(mut self) -> Result<(), Corruption> {
+        while self.loaded < self.end {
+            self.at = self.buffer.len();
+            self.load(BUFFER_BYTES)?;
+        }
+        let mut stored = [0; 4];
+        self.file.fill(self.section, self.end, &mut stored)?;
+        let expected = u32::from_be_bytes(stored);
+        let found = self.digest.finalize() as u32;
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.file.corruption(self.section, self.end, Fault::Checksum { expected, found }))
+    }
+
+    /// Ends a walk: with `result` where the checksum is right, and with the wrong checksum where it is not, because that is
+    /// then the cause of whatever was found in the bytes.
+    pub(crate) fn conclude<T>(self, result: Result<T, Corruption>) -> Result<T, Corruption> {
+        self.finish()?;
+        result
+    }
+}

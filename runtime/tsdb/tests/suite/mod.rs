@@ -1,0 +1,4 @@
+//! One module per question.
+
+mod fixtures;
+mod recorded_blocks;
