@@ -59,7 +59,7 @@ pub enum BucketError {
         /// The time that it had.
         limit: Duration,
     },
-    /// Fewer bytes came than were announced.
+    /// Another number of bytes came than was announced: fewer, or more.
     #[error("{name}: {got} of {expected} bytes at offset {offset}")]
     ShortRead {
         /// The object.
@@ -68,8 +68,18 @@ pub enum BucketError {
         offset: u64,
         /// How many bytes were announced.
         expected: u64,
-        /// How many came.
+        /// How many came; reading ended at the first that was too many.
         got: u64,
+    },
+    /// An object that is larger than what its reader takes into memory.
+    #[error("{name}: {size} bytes are more than the {limit} that are read at once")]
+    TooLarge {
+        /// The object.
+        name: String,
+        /// Its bytes.
+        size: u64,
+        /// What the reader takes.
+        limit: u64,
     },
     /// A read that begins at or behind the end.
     #[error("{name}: offset {offset} is not inside its {size} bytes")]
@@ -137,6 +147,7 @@ impl Kind for BucketError {
             | BucketError::ShortRead { .. }
             | BucketError::Source { .. } => ErrorKind::Unavailable,
             BucketError::Timeout { .. } => ErrorKind::Timeout,
+            BucketError::TooLarge { .. } => ErrorKind::ResourceExhausted,
             BucketError::OutOfRange { .. }
             | BucketError::InvalidName { .. }
             | BucketError::NotSupported { .. } => ErrorKind::InvalidArgument,

@@ -1,0 +1,4 @@
+//! The modules.
+
+mod contract;
+mod filesystem;
