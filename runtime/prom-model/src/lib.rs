@@ -1,4 +1,4 @@
-//! The nouns of Prometheus: durations, timestamps, labels, matchers, Go regular expressions and relabelling.
+//! The nouns of Prometheus: durations, timestamps, labels, matchers, native histograms, Go regular expressions and relabelling.
 //!
 //! Pure and synchronous: nothing here reads a clock, a file or the environment, and no input makes it panic.
 
@@ -6,6 +6,7 @@ mod clock;
 mod duration;
 mod go_quote;
 mod go_regex;
+mod histogram;
 mod labels;
 mod labels_builder;
 mod matcher;
@@ -17,6 +18,11 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, PromDuration};
 pub use go_quote::quote;
 pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind};
+pub use histogram::{
+    BucketIndexes, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, FloatHistogram, Histogram, HistogramError,
+    ResolutionError, STALE_NAN, Span, bucket_bounds, bucket_count, is_known_schema, is_stale,
+    is_valid_schema,
+};
 pub use labels::{Label, Labels};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchOp, Matcher};

@@ -1,0 +1,48 @@
+//! Where a bucket begins and ends.
+
+use super::CUSTOM_BUCKETS_SCHEMA;
+
+/// The lower and upper bound of the bucket of positive observations at `index`; the lower is outside, the upper inside.
+/// A bucket of negative observations has the same bounds with the signs turned.
+///
+/// `None` where the schema is not one that may be written, or where the index is outside its custom bounds.
+pub fn bucket_bounds(index: i64, schema: i32, custom_values: &[f64]) -> Option<(f64, f64)> {
+    Some((upper(index.checked_sub(1)?, schema, custom_values)?, upper(index, schema, custom_values)?))
+}
+
+fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
+    if schema == CUSTOM_BUCKETS_SCHEMA {
+        return match usize::try_from(index) {
+            Err(_) => (index == -1).then_some(f64::NEG_INFINITY),
+            Ok(at) if at == custom_values.len() => Some(f64::INFINITY),
+            Ok(at) => custom_values.get(at).copied(),
+        };
+    }
+    if !super::is_valid_schema(schema) {
+        return None;
+    }
+    // The value 2^1024 is no float; the bucket that would end there ends at the largest one, and the next is infinity's.
+    let whole = |exponent: i64| match exponent {
+        1024 => f64::MAX,
+        1025.. => f64::INFINITY,
+        ..-1074 => 0.0,
+        exponent => 2f64.powi(exponent as i32),
+    };
+    if schema <= 0 {
+        let exponent = index.checked_mul(1 << -schema)?;
+        return Some(whole(exponent));
+    }
+    let steps = 1i64 << schema;
+    let (exponent, step) = (index.div_euclid(steps), index.rem_euclid(steps));
+    if step == 0 {
+        return Some(whole(exponent));
+    }
+    // 2^(step/steps) by repeated square roots of two, correctly rounded at each step.
+    let fraction = (step as f64 / steps as f64).exp2();
+    Some(match exponent {
+        1024.. => f64::INFINITY,
+        -1021..1024 => fraction * 2f64.powi(exponent as i32),
+        ..-1100 => 0.0,
+        exponent => fraction * 2f64.powi(exponent as i32 + 100) * 2f64.powi(-100),
+    })
+}

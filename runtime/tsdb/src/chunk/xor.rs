@@ -1,0 +1,328 @@
+//! The XOR encoding: timestamps as differences of differences, values as what changed of their bits.
+
+use super::bits::{BitReader, BitSource, BitWriter};
+use super::varbit::{fits, sign_extend};
+use super::{ChunkError, Columns, Decoded, Order, SAMPLES_MAX};
+use crate::corruption::Fault;
+
+/// Bytes before the first sample.
+const HEADER: usize = 2;
+/// No window yet: the next changed value brings one.
+const NO_WINDOW: u8 = 0xff;
+
+/// A float and the window of its bits that changed last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct XorValue {
+    pub(super) bits: u64,
+    /// Zero bits above and below the window.
+    pub(super) leading: u8,
+    pub(super) trailing: u8,
+}
+
+impl XorValue {
+    /// For a reader: a window that was never given is the whole.
+    pub(super) const fn reading(bits: u64) -> Self {
+        XorValue { bits, leading: 0, trailing: 0 }
+    }
+
+    /// For a writer: nothing has been written into a window.
+    pub(super) const fn writing(bits: u64) -> Self {
+        XorValue { bits, leading: NO_WINDOW, trailing: 0 }
+    }
+
+    /// Reads what follows; `window` are the bits at `reader`, of which `used` are taken already and shifted out.
+    #[inline(always)]
+    pub(super) fn read_from(
+        &mut self,
+        reader: &mut BitReader<'_>,
+        window: u64,
+        used: u32,
+    ) -> Result<(), ChunkError> {
+        if (window as i64) >= 0 {
+            reader.skip(used + 1);
+            return Ok(());
+        }
+        let (window, used) = if window & 1 << 62 == 0 {
+            (window << 2, used + 2)
+        } else {
+            let leading = (window << 2 >> 59) as u8;
+            let significant = (window << 7 >> 58) as u8;
+            let significant = if significant == 0 { 64 } else { significant };
+            if leading + significant > 64 {
+                return Err(reader.error(Fault::Rule("a window of more than 64 bits")));
+            }
+            (self.leading, self.trailing) = (leading, 64 - leading - significant);
+            (window << 13, used + 13)
+        };
+        let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
+        let changed = if used + significant <= 57 {
+            reader.skip(used + significant);
+            window >> (64 - significant)
+        } else {
+            reader.skip(used);
+            reader.read(significant)
+        };
+        self.bits ^= changed << self.trailing;
+        Ok(())
+    }
+
+    /// Reads what follows at `reader`.
+    #[inline(always)]
+    pub(super) fn read(&mut self, reader: &mut BitReader<'_>) -> Result<(), ChunkError> {
+        let window = reader.window();
+        self.read_from(reader, window, 0)
+    }
+
+    /// Appends `bits` behind a code of `code_bits` bits, at most 24.
+    #[inline(always)]
+    pub(super) fn write_behind(&mut self, writer: &mut BitWriter, bits: u64, code: u64, code_bits: u32) {
+        let changed = self.bits ^ bits;
+        if changed == 0 {
+            return writer.write_short(code << 1, code_bits + 1);
+        }
+        self.bits = bits;
+        // The window's start has five bits in the stream.
+        let leading = (changed.leading_zeros() as u8).min(31);
+        let trailing = changed.trailing_zeros() as u8;
+        // Without a window `leading` is below it.
+        let (code, code_bits) = if leading >= self.leading && trailing >= self.trailing {
+            (code << 2 | 0b10, code_bits + 2)
+        } else {
+            (self.leading, self.trailing) = (leading, trailing);
+            // 64 does not fit into six bits and stands there as 0.
+            let significant = u64::from(64 - leading - trailing) & 63;
+            (code << 13 | 0b11 << 11 | u64::from(leading) << 6 | significant, code_bits + 13)
+        };
+        let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
+        let changed = changed >> self.trailing;
+        if code_bits + significant <= 57 {
+            writer.write_short(code << significant | changed, code_bits + significant);
+        } else {
+            writer.write_short(code, code_bits);
+            writer.write(changed, significant);
+        }
+    }
+
+    /// Appends `bits`.
+    #[inline]
+    pub(super) fn write(&mut self, writer: &mut BitWriter, bits: u64) {
+        self.write_behind(writer, bits, 0, 0);
+    }
+}
+
+/// Appends the samples of a chunk to the columns.
+pub(super) fn decode(bytes: &[u8], order: Order, into: &mut Columns) -> Result<Decoded, ChunkError> {
+    let start = into.len();
+    let decoded = match order {
+        Order::Rising => decode_in::<true>(bytes, into),
+        Order::Any => decode_in::<false>(bytes, into),
+    };
+    if decoded.is_err() {
+        into.truncate(start);
+    }
+    decoded
+}
+
+fn decode_in<const RISING: bool>(bytes: &[u8], into: &mut Columns) -> Result<Decoded, ChunkError> {
+    let count = super::decode::header_count(bytes)?;
+    let source = BitSource::new(bytes);
+    let mut reader = source.reader(HEADER);
+    let (mut timestamp, mut delta) = (0i64, 0i64);
+    let mut value = XorValue::reading(0);
+    let mut changes = 0i64;
+    if count > 0 {
+        reader.need(8 + 64)?;
+        timestamp = reader.varint()?;
+        reader.need(64)?;
+        value.bits = reader.read(64);
+        into.timestamps.push(timestamp);
+        into.values.push(f64::from_bits(value.bits));
+    }
+    if count > 1 {
+        // Two bits are the least that a sample takes. What the header counts beyond that is refused before memory is asked for.
+        let left = u64::from(count) - 2;
+        delta = reader.uvarint()? as i64;
+        reader.need(1 + 2 * left)?;
+        let before = timestamp;
+        timestamp = timestamp.wrapping_add(delta);
+        if RISING && timestamp <= before {
+            return Err(reader.error(Fault::Order("timestamps")));
+        }
+        value.read(&mut reader)?;
+        into.timestamps.push(timestamp);
+        into.values.push(f64::from_bits(value.bits));
+
+        let first = into.len();
+        into.timestamps.resize(first + left as usize, 0);
+        into.values.resize(first + left as usize, 0.0);
+        let timestamps = into.timestamps.iter_mut().skip(first);
+        for (timestamp_out, value_out) in timestamps.zip(into.values.iter_mut().skip(first)) {
+            let mut window = reader.window();
+            let used;
+            if (window as i64) >= 0 {
+                (window, used) = (window << 1, 1);
+            } else {
+                let change;
+                (change, window, used) = read_change(&mut reader, window);
+                delta = delta.wrapping_add(change);
+                changes |= change;
+            }
+            let before = timestamp;
+            timestamp = timestamp.wrapping_add(delta);
+            if RISING && timestamp <= before {
+                return Err(reader.error(Fault::Order("timestamps")));
+            }
+            value.read_from(&mut reader, window, used)?;
+            *timestamp_out = timestamp;
+            *value_out = f64::from_bits(value.bits);
+        }
+    }
+    reader.finish()?;
+    let interval = (count > 1 && changes == 0).then_some(delta);
+    if !into.start_timestamps.is_empty() {
+        into.start_timestamps.resize(into.timestamps.len(), 0);
+    }
+    Ok(Decoded { samples: count.into(), interval })
+}
+
+/// Reads a change of the difference between timestamps that is not 0; gives it, the window behind it and how many of the
+/// window's bits are taken.
+#[inline(always)]
+fn read_change(reader: &mut BitReader<'_>, window: u64) -> (i64, u64, u32) {
+    let (prefix, width) = match window >> 60 {
+        0b1000..=0b1011 => (2, 14),
+        0b1100..=0b1101 => (3, 17),
+        0b1110 => (4, 20),
+        _ => {
+            reader.skip(4);
+            let change = reader.read(64) as i64;
+            return (change, reader.window(), 0);
+        }
+    };
+    let change = sign_extend(window << prefix >> (64 - width), width);
+    (change, window << (prefix + width), prefix + width)
+}
+
+/// Makes an XOR chunk, sample by sample. Its bytes are a whole chunk at any moment.
+#[derive(Debug, Clone)]
+pub struct XorAppender {
+    writer: BitWriter,
+    timestamp: i64,
+    delta: i64,
+    value: XorValue,
+    count: u16,
+}
+
+impl Default for XorAppender {
+    fn default() -> Self {
+        XorAppender::new()
+    }
+}
+
+impl XorAppender {
+    /// Begins a chunk, with memory for as much as 120 samples usually take.
+    pub fn new() -> Self {
+        let mut bytes = Vec::with_capacity(128);
+        bytes.extend_from_slice(&[0; HEADER]);
+        XorAppender {
+            writer: BitWriter::new(bytes),
+            timestamp: i64::MIN,
+            delta: 0,
+            value: XorValue::writing(0),
+            count: 0,
+        }
+    }
+
+    /// Goes on with a chunk, as the appender would that wrote it.
+    ///
+    /// # Errors
+    /// What is wrong with the chunk's bytes.
+    pub fn resume(bytes: &[u8]) -> Result<Self, ChunkError> {
+        let mut columns = Columns::default();
+        decode(bytes, Order::Any, &mut columns)?;
+        let mut appender = XorAppender::new();
+        for (timestamp, value) in columns.iter() {
+            appender.append(timestamp, value);
+        }
+        Ok(appender)
+    }
+
+    /// Appends a sample; says `false` and does nothing where the chunk has [`SAMPLES_MAX`].
+    #[inline]
+    pub fn append(&mut self, timestamp: i64, value: f64) -> bool {
+        let delta = timestamp.wrapping_sub(self.timestamp);
+        match self.count {
+            2..SAMPLES_MAX => {
+                let (code, code_bits) = change_code(delta.wrapping_sub(self.delta));
+                if code_bits <= 24 {
+                    self.value.write_behind(&mut self.writer, value.to_bits(), code, code_bits);
+                } else {
+                    self.writer.write_short(0b1111, 4);
+                    self.writer.write(code, 64);
+                    self.value.write(&mut self.writer, value.to_bits());
+                }
+                self.delta = delta;
+            }
+            0 => {
+                self.writer.varint(timestamp);
+                self.writer.write(value.to_bits(), 64);
+                self.value = XorValue::writing(value.to_bits());
+            }
+            1 => {
+                self.writer.uvarint(delta as u64);
+                self.value.write(&mut self.writer, value.to_bits());
+                self.delta = delta;
+            }
+            SAMPLES_MAX => return false,
+        }
+        self.timestamp = timestamp;
+        self.count += 1;
+        if let Some(header) = self.writer.bytes_mut().first_chunk_mut::<HEADER>() {
+            *header = self.count.to_be_bytes();
+        }
+        true
+    }
+
+    /// How many samples the chunk has.
+    pub const fn len(&self) -> u16 {
+        self.count
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The last sample, if there is one.
+    pub fn last(&self) -> Option<(i64, f64)> {
+        (self.count > 0).then_some((self.timestamp, f64::from_bits(self.value.bits)))
+    }
+
+    /// The chunk.
+    pub fn bytes(&self) -> &[u8] {
+        self.writer.bytes()
+    }
+
+    /// The chunk, without memory to spare.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.writer.into_bytes();
+        bytes.shrink_to_fit();
+        bytes
+    }
+}
+
+/// The code of a change of the difference between timestamps and its width; 64 stands for the number itself behind `1111`.
+#[inline(always)]
+const fn change_code(change: i64) -> (u64, u32) {
+    if change == 0 {
+        (0, 1)
+    } else if fits(change, 14) {
+        (0b10 << 14 | change as u64 & 0x3fff, 16)
+    } else if fits(change, 17) {
+        (0b110 << 17 | change as u64 & 0x1_ffff, 20)
+    } else if fits(change, 20) {
+        (0b1110 << 20 | change as u64 & 0xf_ffff, 24)
+    } else {
+        (change as u64, 64)
+    }
+}
