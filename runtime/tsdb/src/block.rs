@@ -1,19 +1,23 @@
 //! A block: its folder, its meta.json, its segments of chunks, its tombstones.
 //!
-//! [`BlockReader`] opens a block from a folder or from any files, [`BlockMeta`] is its meta.json. The bytes are drawn in
-//! `docs/block.md`.
+//! [`BlockReader`] opens a block from a folder or from any files, [`BlockWriter`] writes one, [`BlockMeta`] is its meta.json.
+//! The bytes are drawn in `docs/block.md`.
 
 mod go_json;
 mod meta;
 mod reader;
+mod segment_writer;
 mod segments;
 mod tombstones;
+mod writer;
 
 pub use go_json::to_go_json;
 pub use meta::{BlockDescription, BlockMeta, BlockStats, Compaction};
 pub use reader::{BlockReader, BlockScan};
+pub use segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
 pub use segments::{CHUNK_BYTES_MAX, ChunkReader, Segments, StoredChunk};
 pub use tombstones::{Interval, Tombstones};
+pub use writer::{BlockWriteError, BlockWriter, ChunkData};
 
 /// The name of a block's index in its folder.
 pub const INDEX_FILE: &str = "index";

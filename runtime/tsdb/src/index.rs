@@ -11,8 +11,10 @@ mod offsets;
 mod postings;
 mod reader;
 mod series;
+mod symbol_table;
 mod symbols;
 mod toc;
+mod writer;
 
 pub use label_index::LabelIndex;
 pub use labels::{LabelArena, SymbolCache};
@@ -20,5 +22,7 @@ pub use offsets::{PostingsEntry, PostingsWalk};
 pub use postings::Postings;
 pub use reader::{IndexReader, SeriesReader, SeriesScan};
 pub use series::{ChunkMeta, ChunkRef, Series, SeriesRef};
+pub use symbol_table::{SymbolTable, SymbolTableBuilder};
 pub use symbols::{Symbols, SymbolsWalk};
 pub use toc::{Toc, Version};
+pub use writer::{IndexWriteError, IndexWriter};

@@ -3,6 +3,7 @@
 //! [`Window`] gives random and sequential access with one buffer of bounded size. [`SectionStream`] walks once over a part of a
 //! file that may be larger than memory and checks its checksum on the way.
 
+mod output;
 mod stream;
 mod window;
 
@@ -13,6 +14,7 @@ use crate::corruption::{Corruption, Fault, Section};
 use crate::encoding::At;
 use crate::fs::RangeRead;
 
+pub(crate) use output::Output;
 pub(crate) use stream::SectionStream;
 pub(crate) use window::Window;
 

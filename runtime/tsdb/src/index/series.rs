@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::corruption::Fault;
-use crate::encoding::{At, Reader};
+use crate::encoding::{At, Reader, put_uvarint, put_varint};
 
 /// Names a series of one index: the number in postings and tombstones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -116,6 +116,33 @@ impl Series {
             self.chunks.push(previous);
         }
         reader.end()
+    }
+}
+
+/// Appends the content of an entry as Prometheus writes it.
+pub(crate) fn encode(to: &mut Vec<u8>, labels: &[(u32, u32)], chunks: &[ChunkMeta]) {
+    put_uvarint(to, labels.len() as u64);
+    for (name, value) in labels {
+        put_uvarint(to, u64::from(*name));
+        put_uvarint(to, u64::from(*value));
+    }
+    put_uvarint(to, chunks.len() as u64);
+    let mut previous: Option<&ChunkMeta> = None;
+    for chunk in chunks {
+        let length = chunk.max_time.wrapping_sub(chunk.min_time) as u64;
+        match previous {
+            None => {
+                put_varint(to, chunk.min_time);
+                put_uvarint(to, length);
+                put_uvarint(to, chunk.reference.0);
+            }
+            Some(previous) => {
+                put_uvarint(to, chunk.min_time.wrapping_sub(previous.max_time) as u64);
+                put_uvarint(to, length);
+                put_varint(to, chunk.reference.0.wrapping_sub(previous.reference.0) as i64);
+            }
+        }
+        previous = Some(chunk);
     }
 }
 

@@ -2,3 +2,4 @@
 
 mod fixtures;
 mod recorded_blocks;
+mod same_bytes;

@@ -1,0 +1,99 @@
+//! Writes segments, cut where Prometheus cuts them; `docs/block.md`, "Segments".
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::encoding::{put_u32, put_uvarint};
+use crate::fs::Fs;
+use crate::index::ChunkRef;
+use crate::stored::Output;
+
+use super::segments::{HEADER_BYTES, MAGIC, VERSION};
+
+/// The size that a segment has at most.
+pub const SEGMENT_BYTES_MAX: u64 = 512 << 20;
+/// What a chunk takes beside its data, as the cutting rule counts it: the longest length, the encoding, the checksum.
+const CHUNK_OVERHEAD_BYTES: u64 = 5 + 1 + 4;
+
+/// Writes the segments of one block.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    fs: Arc<dyn Fs>,
+    folder: PathBuf,
+    bytes_max: u64,
+    open: Option<Output>,
+    /// Segments begun so far.
+    begun: u32,
+    /// What the rule takes the segment's size to be: exact where the series began, the most that is possible from there on.
+    counted: u64,
+    files: Vec<(String, u64)>,
+}
+
+impl SegmentWriter {
+    /// Writes into `folder`, which is there and empty, segments of at most `bytes_max` bytes each, unless one chunk is larger.
+    pub fn new(fs: Arc<dyn Fs>, folder: PathBuf, bytes_max: u64) -> Self {
+        SegmentWriter { fs, folder, bytes_max, open: None, begun: 0, counted: 0, files: Vec::new() }
+    }
+
+    /// Says that the chunks of another series follow.
+    pub fn begin_series(&mut self) {
+        self.counted = self.open.as_ref().map_or(HEADER_BYTES, Output::position);
+    }
+
+    /// Appends a chunk, in a new segment where this one is full.
+    ///
+    /// # Errors
+    /// Whatever the disk says; [`io::ErrorKind::FileTooLarge`] for a chunk whose offset does not fit into a reference.
+    pub fn write(&mut self, encoding: u8, data: &[u8]) -> io::Result<ChunkRef> {
+        let size = CHUNK_OVERHEAD_BYTES.saturating_add(data.len() as u64);
+        let full = self.counted.saturating_add(size) > self.bytes_max;
+        let empty = self.open.as_ref().is_none_or(|open| open.position() <= HEADER_BYTES);
+        if self.open.is_none() || (full && !empty) {
+            self.cut()?;
+            self.counted = HEADER_BYTES;
+        }
+        self.counted = self.counted.saturating_add(size);
+        let Some(out) = self.open.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
+        let offset = u32::try_from(out.position()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        put_uvarint(out.buffer(), data.len() as u64);
+        let buffer = out.buffer();
+        let start = buffer.len();
+        buffer.push(encoding);
+        buffer.extend_from_slice(data);
+        let sum = crate::encoding::crc32c(buffer.get(start..).unwrap_or(&[]));
+        put_u32(buffer, sum);
+        out.drain()?;
+        Ok(ChunkRef::new(self.begun.saturating_sub(1), offset))
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        self.close()?;
+        let name = format!("{:06}", u64::from(self.begun) + 1);
+        let mut out = Output::new(self.fs.create(&self.folder.join(name))?);
+        put_u32(out.buffer(), MAGIC);
+        out.buffer().extend_from_slice(&[VERSION, 0, 0, 0]);
+        self.open = Some(out);
+        self.begun = self.begun.saturating_add(1);
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if let Some(out) = self.open.take() {
+            let length = out.finish()?;
+            let segment = self.begun.saturating_sub(1);
+            self.files.push((super::segment_name(segment), length));
+        }
+        Ok(())
+    }
+
+    /// Waits until all segments would survive a loss of power. Gives their names, relative to the block, and sizes.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn finish(mut self) -> io::Result<Vec<(String, u64)>> {
+        self.close()?;
+        self.fs.sync_dir(&self.folder)?;
+        Ok(std::mem::take(&mut self.files))
+    }
+}

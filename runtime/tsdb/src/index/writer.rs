@@ -1,0 +1,275 @@
+//! Writes an index of format 2, byte by byte as Prometheus 3 does; `docs/index.md`.
+//!
+//! Series stream through; in memory are the symbols, eight bytes for each label of each series, and at the end the postings
+//! offset table.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::encoding::{crc32c, put_u32, put_uvarint, put_uvarint_bytes};
+use crate::fs::FileWrite;
+use crate::stored::Output;
+
+use super::series::{self, ChunkMeta, SeriesRef};
+use super::symbol_table::SymbolTable;
+use super::toc::{MAGIC, Toc, Version};
+
+/// Why an index could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexWriteError {
+    /// The disk refused.
+    #[error("the index could not be written")]
+    Io(#[from] io::Error),
+    /// The format has no place for so much.
+    #[error("{what}: {bytes} bytes, at most {max} fit into an index")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        bytes: u64,
+        /// How large it may be.
+        max: u64,
+    },
+    /// A series that no index may have: series are to ascend, labels too, chunks not to overlap.
+    #[error("series {labels}: {rule}")]
+    Series {
+        /// Its labels, as text where the symbols are known.
+        labels: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+}
+
+/// Writes an index.
+#[derive(Debug)]
+pub struct IndexWriter {
+    out: Output,
+    symbols: Arc<SymbolTable>,
+    toc: Toc,
+    /// The labels of the last series.
+    last: Vec<(u32, u32)>,
+    last_chunk: u64,
+    /// All series.
+    all: Vec<u32>,
+    /// For each symbol that is a label name its place in `by_name`.
+    slots: Vec<u32>,
+    /// For each label name the value and the series of each use.
+    by_name: Vec<(u32, Vec<(u32, u32)>)>,
+    scratch: Vec<u8>,
+}
+
+const NO_SLOT: u32 = u32::MAX;
+
+impl IndexWriter {
+    /// Begins an index in an empty file: header and symbol table.
+    ///
+    /// # Errors
+    /// [`IndexWriteError::Io`], [`IndexWriteError::TooLarge`].
+    pub fn create(file: Box<dyn FileWrite>, symbols: Arc<SymbolTable>) -> Result<Self, IndexWriteError> {
+        let mut out = Output::new(file);
+        put_u32(out.buffer(), MAGIC);
+        out.buffer().push(Version::V2.number());
+        let start = out.position();
+        let mut table = Vec::new();
+        put_u32(&mut table, symbols.len());
+        for text in symbols.iter() {
+            put_uvarint_bytes(&mut table, text.as_bytes());
+        }
+        put_section(&mut out, "symbol table", &table)?;
+        let toc = Toc {
+            symbols: start,
+            series: out.position(),
+            label_indices: 0,
+            label_indices_table: 0,
+            postings: 0,
+            postings_table: 0,
+        };
+        let slots = vec![NO_SLOT; symbols.len() as usize];
+        Ok(IndexWriter {
+            out,
+            symbols,
+            toc,
+            last: Vec::new(),
+            last_chunk: 0,
+            all: Vec::new(),
+            slots,
+            by_name: Vec::new(),
+            scratch: table,
+        })
+    }
+
+    /// The symbols.
+    pub fn symbols(&self) -> &Arc<SymbolTable> {
+        &self.symbols
+    }
+
+    /// Appends a series: labels as symbols, sorted; behind the series before in the order of labels.
+    ///
+    /// # Errors
+    /// [`IndexWriteError::Series`] for one that no index may have, which is not written then; [`IndexWriteError::Io`].
+    pub fn add_series(
+        &mut self,
+        labels: &[(u32, u32)],
+        chunks: &[ChunkMeta],
+    ) -> Result<SeriesRef, IndexWriteError> {
+        self.check(labels, chunks)
+            .map_err(|rule| IndexWriteError::Series { labels: self.text_of(labels), rule })?;
+        self.out.pad(16);
+        let reference = self.out.position() / 16;
+        let reference = u32::try_from(reference).map_err(|_| IndexWriteError::TooLarge {
+            what: "offset of a series",
+            bytes: self.out.position(),
+            max: u64::from(u32::MAX) * 16,
+        })?;
+        self.scratch.clear();
+        series::encode(&mut self.scratch, labels, chunks);
+        let sum = crc32c(&self.scratch);
+        let buffer = self.out.buffer();
+        put_uvarint_bytes(buffer, &self.scratch);
+        put_u32(buffer, sum);
+        self.out.drain()?;
+        for (name, value) in labels {
+            let Some(slot) = self.slots.get_mut(*name as usize) else { continue };
+            if *slot == NO_SLOT {
+                *slot = self.by_name.len() as u32;
+                self.by_name.push((*name, Vec::new()));
+            }
+            if let Some((_, uses)) = self.by_name.get_mut(*slot as usize) {
+                uses.push((*value, reference));
+            }
+        }
+        self.all.push(reference);
+        self.last.clear();
+        self.last.extend_from_slice(labels);
+        self.last_chunk = chunks.last().map_or(self.last_chunk, |chunk| chunk.reference.0);
+        Ok(SeriesRef(reference))
+    }
+
+    fn check(&self, labels: &[(u32, u32)], chunks: &[ChunkMeta]) -> Result<(), &'static str> {
+        if labels.is_empty() {
+            return Err("no labels");
+        }
+        // Symbols are sorted, so that their numbers say what stands before what, and only the first can be the empty text.
+        let empty = self.symbols.get(0).is_some_and(str::is_empty);
+        for (name, value) in labels {
+            if *name >= self.symbols.len() || *value >= self.symbols.len() {
+                return Err("a symbol that is not in the table");
+            }
+            if empty && (*name == 0 || *value == 0) {
+                return Err("an empty label name or value");
+            }
+        }
+        if !labels.is_sorted_by(|one, next| one.0 < next.0) {
+            return Err("labels that do not ascend");
+        }
+        if self.last.as_slice() >= labels {
+            return Err("not behind the series before");
+        }
+        if chunks.is_empty() {
+            return Err("no chunks");
+        }
+        let mut last = self.last_chunk;
+        for chunk in chunks {
+            if chunk.max_time < chunk.min_time {
+                return Err("a chunk that ends before it begins");
+            }
+            if chunk.reference.0 < last {
+                return Err("chunks whose references do not ascend");
+            }
+            last = chunk.reference.0;
+        }
+        if !chunks.is_sorted_by(|one, next| one.max_time < next.min_time) {
+            return Err("chunks that overlap");
+        }
+        Ok(())
+    }
+
+    fn text_of(&self, labels: &[(u32, u32)]) -> String {
+        let text = |symbol: u32| self.symbols.get(symbol).unwrap_or("?");
+        let parts: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{}={:?}", text(*name), text(*value))).collect();
+        format!("{{{}}}", parts.join(", "))
+    }
+
+    /// Writes postings, offset table and table of contents, and waits until all would survive a loss of power. Gives the
+    /// file's length.
+    ///
+    /// # Errors
+    /// [`IndexWriteError::Io`], [`IndexWriteError::TooLarge`].
+    pub fn finish(mut self) -> Result<u64, IndexWriteError> {
+        let here = self.out.position();
+        // Label indices are no longer written; their offsets say where they would be.
+        (self.toc.label_indices, self.toc.postings) = (here, here);
+        self.out.pad(4);
+        let mut table = Vec::new();
+        put_u32(&mut table, 0);
+        let mut lists = 0u32;
+        let all = std::mem::take(&mut self.all);
+        put_entry(&mut table, "", "", self.out.position());
+        put_list(&mut self.out, all.len(), all.iter().copied())?;
+        drop(all);
+        lists = lists.saturating_add(1);
+        self.by_name.sort_unstable_by_key(|(name, _)| *name);
+        for (name, mut uses) in std::mem::take(&mut self.by_name) {
+            let name = self.symbols.get(name).unwrap_or("");
+            // Stable, so that the series of a value stay in their order; where there is one value there is nothing to do.
+            uses.sort_by_key(|(value, _)| *value);
+            for list in uses.chunk_by(|one, next| one.0 == next.0) {
+                let value = list.first().and_then(|(value, _)| self.symbols.get(*value)).unwrap_or("");
+                put_entry(&mut table, name, value, self.out.position());
+                put_list(&mut self.out, list.len(), list.iter().map(|(_, series)| *series))?;
+                lists = lists.saturating_add(1);
+            }
+        }
+        let here = self.out.position();
+        (self.toc.label_indices_table, self.toc.postings_table) = (here, here);
+        if let Some(count) = table.first_chunk_mut() {
+            *count = lists.to_be_bytes();
+        }
+        put_section(&mut self.out, "postings offset table", &table)?;
+        self.toc.write(self.out.buffer());
+        Ok(self.out.finish()?)
+    }
+}
+
+/// Length, content, checksum.
+fn put_section(out: &mut Output, what: &'static str, content: &[u8]) -> Result<(), IndexWriteError> {
+    let (bytes, max) = (content.len() as u64, u64::from(u32::MAX));
+    let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge { what, bytes, max })?;
+    put_u32(out.buffer(), length);
+    out.put(content)?;
+    put_u32(out.buffer(), crc32c(content));
+    Ok(out.drain()?)
+}
+
+fn put_entry(table: &mut Vec<u8>, name: &str, value: &str, offset: u64) {
+    put_uvarint(table, 2);
+    put_uvarint_bytes(table, name.as_bytes());
+    put_uvarint_bytes(table, value.as_bytes());
+    put_uvarint(table, offset);
+}
+
+fn put_list(
+    out: &mut Output,
+    count: usize,
+    series: impl Iterator<Item = u32>,
+) -> Result<(), IndexWriteError> {
+    let buffer = out.buffer();
+    // A series takes 16 bytes, so that less than 2^32 of them fit; the length, four bytes each, is what may not.
+    let bytes = (count as u64).saturating_mul(4).saturating_add(4);
+    let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge {
+        what: "list of postings",
+        bytes,
+        max: u32::MAX.into(),
+    })?;
+    put_u32(buffer, length);
+    let start = buffer.len();
+    put_u32(buffer, count as u32);
+    buffer.reserve(count.saturating_mul(4));
+    for series in series {
+        put_u32(buffer, series);
+    }
+    let sum = crc32c(buffer.get(start..).unwrap_or(&[]));
+    put_u32(buffer, sum);
+    Ok(out.drain()?)
+}
