@@ -1,5 +1,7 @@
 //! Chunks of whole-number histograms, made sample by sample.
 
+use std::iter;
+
 use prom_model::{BucketIndexes, CounterResetHint, Histogram, is_stale};
 
 use super::super::bits::BitWriter;
@@ -237,7 +239,7 @@ impl HistogramAppender {
             histogram
         };
         let writer = &mut self.writer;
-        let values = histogram.positive_buckets.iter().chain(&histogram.negative_buckets);
+        let values = histogram.positive_buckets.iter().chain(&histogram.negative_buckets).copied();
         let delta = timestamp.wrapping_sub(self.timestamp);
         if self.count == 0 {
             self.layout.write(writer);
@@ -247,9 +249,10 @@ impl HistogramAppender {
             writer.write(histogram.sum.to_bits(), 64);
             self.sum = XorValue::writing(histogram.sum.to_bits());
             self.buckets = vec![(0, 0); self.layout.positive_buckets + self.layout.negative_buckets];
-            for (bucket, value) in self.buckets.iter_mut().zip(values) {
-                write_int(writer, *value);
-                bucket.0 = *value;
+            // The layout says how many values there are, whatever the sample says.
+            for (bucket, value) in self.buckets.iter_mut().zip(values.chain(iter::repeat(0))) {
+                write_int(writer, value);
+                bucket.0 = value;
             }
         } else {
             let observations_delta = (histogram.count as i64).wrapping_sub(self.observations as i64);
@@ -260,10 +263,11 @@ impl HistogramAppender {
             write_int(writer, change(observations_delta, self.observations_delta));
             write_int(writer, change(zero_delta, self.zero_delta));
             self.sum.write(writer, histogram.sum.to_bits());
-            for ((difference, bucket_delta), value) in self.buckets.iter_mut().zip(values) {
+            let buckets = if stale { Default::default() } else { self.buckets.iter_mut() };
+            for ((difference, bucket_delta), value) in buckets.zip(values.chain(iter::repeat(0))) {
                 let delta = value.wrapping_sub(*difference);
                 write_int(writer, delta.wrapping_sub(*bucket_delta));
-                (*difference, *bucket_delta) = (*value, delta);
+                (*difference, *bucket_delta) = (value, delta);
             }
             (self.delta, self.observations_delta, self.zero_delta) = (delta, observations_delta, zero_delta);
         }

@@ -1,5 +1,7 @@
 //! Chunks of float histograms, made sample by sample.
 
+use std::iter;
+
 use prom_model::{BucketIndexes, CounterResetHint, FloatHistogram, is_stale};
 
 use super::super::bits::BitWriter;
@@ -215,8 +217,9 @@ impl FloatHistogramAppender {
 
     /// Appends a sample that has the chunk's buckets.
     fn push(&mut self, timestamp: i64, histogram: &FloatHistogram) {
+        let stale = histogram.is_stale();
         let marker;
-        let histogram = if histogram.is_stale() {
+        let histogram = if stale {
             marker = FloatHistogram { sum: histogram.sum, ..FloatHistogram::default() };
             &marker
         } else {
@@ -224,7 +227,9 @@ impl FloatHistogramAppender {
         };
         let writer = &mut self.writer;
         let numbers = [histogram.count, histogram.zero_count, histogram.sum];
-        let values = histogram.positive_buckets.iter().chain(&histogram.negative_buckets);
+        // The layout says how many values there are, whatever the sample says.
+        let buckets = histogram.positive_buckets.iter().chain(&histogram.negative_buckets).copied();
+        let values = numbers.into_iter().chain(buckets).chain(iter::repeat(0.0));
         let totals = [&mut self.observations, &mut self.zero, &mut self.sum];
         if self.count == 0 {
             self.layout.write(writer);
