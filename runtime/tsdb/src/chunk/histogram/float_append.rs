@@ -236,18 +236,15 @@ impl FloatHistogramAppender {
             write_int(writer, timestamp);
             let width = self.layout.positive_buckets + self.layout.negative_buckets;
             self.buckets = vec![XorValue::writing(0); width];
-            for (value, number) in
-                totals.into_iter().chain(&mut self.buckets).zip(numbers.iter().chain(values))
-            {
+            for (value, number) in totals.into_iter().chain(&mut self.buckets).zip(values) {
                 writer.write(number.to_bits(), 64);
                 *value = XorValue::writing(number.to_bits());
             }
         } else {
             let delta = timestamp.wrapping_sub(self.timestamp);
             write_int(writer, delta.wrapping_sub(self.delta));
-            for (value, number) in
-                totals.into_iter().chain(&mut self.buckets).zip(numbers.iter().chain(values))
-            {
+            let buckets = if stale { Default::default() } else { self.buckets.iter_mut() };
+            for (value, number) in totals.into_iter().chain(buckets).zip(values) {
                 value.write(writer, number.to_bits());
             }
             self.delta = delta;
