@@ -1,5 +1,42 @@
 //! Blocks in a bucket: their metadata and marks, which of them are visible, upload and deletion that survive a crash anywhere.
 //!
-//! Nothing here answers queries, and nothing here knows which component asks.
+//! Nothing here answers queries, and nothing here knows which component asks. What lies where in a bucket and in which order it
+//! is written and removed is told in `docs/bucket.md`.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
 
+mod blocking;
+mod fetcher;
+pub mod filter;
+mod go_json;
+mod go_time;
+mod group_key;
+pub mod layout;
+mod marker;
+mod meta;
+mod object;
+
+pub use fetcher::{
+    BlockError, BlockState, Discovery, FetchError, Fetcher, FetcherConfig, FetcherMetrics, Listed, Partial, View,
+};
+pub use go_time::{GoTime, GoTimeError};
+pub use group_key::{group_key, labels_hash};
+pub use marker::{
+    DeletionMark, FoundMark, Mark, MarkError, Marked, NoCompactMark, NoCompactReason, NoDownsampleMark,
+    NoDownsampleReason, read_mark, remove_mark, write_mark,
+};
+pub use meta::{
+    BlockDescription, BlockMeta, BlockStats, Compaction, Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats,
+    Interval, Meta, MetaError, Resolution, Rewrite, Source, Thanos,
+};
+pub use object::SmallObjectError;
 pub use tsdb::BlockId;
