@@ -25,7 +25,7 @@ pub use view::{BlockError, BlockState, Partial, View};
 
 use crate::filter::{Filter, Round};
 use crate::meta::Meta;
-use crate::object::{SmallObjectError, read_small};
+use crate::object::read_small;
 use crate::{MetaError, layout};
 use cache::{DiskCache, MemoryCache};
 
@@ -153,8 +153,12 @@ impl Fetcher {
         if let Some(disk) = &self.disk {
             disk.prune(&listed).await;
         }
-        let round =
-            Round { bucket: self.bucket.as_ref(), now: self.clock.now(), concurrency: self.concurrency, listed: &listed };
+        let round = Round {
+            bucket: self.bucket.as_ref(),
+            now: self.clock.now(),
+            concurrency: self.concurrency,
+            listed: &listed,
+        };
         for filter in &self.filters {
             filter.apply(&round, &mut view).await;
         }
@@ -173,12 +177,13 @@ impl Fetcher {
             return Ok(self.memory.put(block, listed, meta));
         }
         self.metrics.cache_busts.inc();
-        let (bytes, attributes) = match read_small(self.bucket.as_ref(), &layout::object(block, layout::META)).await {
-            Ok(read) => read,
-            Err(SmallObjectError::Bucket(BucketError::NotFound { .. })) => return Err(BlockError::NoMeta),
-            Err(SmallObjectError::Bucket(error)) => return Err(BlockError::Bucket(Arc::new(error))),
-            Err(SmallObjectError::TooLarge { size, .. }) => return Err(MetaError::TooLarge(size).into()),
-        };
+        let (bytes, attributes) =
+            match read_small(self.bucket.as_ref(), &layout::object(block, layout::META)).await {
+                Ok(read) => read,
+                Err(BucketError::NotFound { .. }) => return Err(BlockError::NoMeta),
+                Err(BucketError::TooLarge { size, .. }) => return Err(MetaError::TooLarge(size).into()),
+                Err(error) => return Err(BlockError::Bucket(Arc::new(error))),
+            };
         let meta = Meta::of_block(block, &bytes)?;
         if let Some(disk) = &self.disk {
             disk.store(block, attributes, bytes).await;

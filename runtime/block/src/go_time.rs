@@ -85,10 +85,12 @@ impl FromStr for GoTime {
 fn parse(text: &str) -> Option<GoTime> {
     let (date, rest) = text.split_once('T')?;
     let mut parts = date.split('-');
-    let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (year, month, day) =
+        (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let zone = rest.find(['Z', '+', '-'])?;
     let (clock, zone) = rest.split_at_checked(zone)?;
-    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
+    let (clock, fraction) =
+        clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
     let mut numbers = clock.split(':');
     let (hour, minute, second) =
         (digits(numbers.next()?, 2)?, digits(numbers.next()?, 2)?, digits(numbers.next()?, 2)?);
@@ -194,8 +196,20 @@ mod tests {
             assert_eq!(text.parse::<GoTime>().unwrap().to_string(), text);
         }
         assert!("0001-01-01T00:00:00Z".parse::<GoTime>().unwrap().is_unset());
-        assert_eq!("2024-01-01T01:00:00.5+01:00".parse::<GoTime>().unwrap().to_timestamp().as_millis(), 1_704_067_200_500);
-        for wrong in ["", "2024-01-01", "2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00", "é", "T", "-T:Z"] {
+        assert_eq!(
+            "2024-01-01T01:00:00.5+01:00".parse::<GoTime>().unwrap().to_timestamp().as_millis(),
+            1_704_067_200_500
+        );
+        for wrong in [
+            "",
+            "2024-01-01",
+            "2023-02-29T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00",
+            "é",
+            "T",
+            "-T:Z",
+        ] {
             assert!(wrong.parse::<GoTime>().is_err(), "{wrong}");
         }
     }

@@ -38,7 +38,11 @@ pub fn block_of(name: &str) -> Option<(BlockId, &str)> {
 /// Whether a path that stands in a meta.json may be a file of a block: relative, at most one folder deep, and without `..`.
 pub fn is_block_file(path: &str) -> bool {
     let is_name = |part: &str| {
-        !part.is_empty() && part != "." && part != ".." && part.len() <= 255 && !part.contains(['\\', '\0', '\n', '\r'])
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.len() <= 255
+            && !part.contains(['\\', '\0', '\n', '\r'])
     };
     match path.split_once('/') {
         None => is_name(path),

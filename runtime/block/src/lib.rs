@@ -17,16 +17,18 @@
 mod blocking;
 mod fetcher;
 pub mod filter;
-mod go_json;
 mod go_time;
 mod group_key;
 pub mod layout;
+mod local;
 mod marker;
 mod meta;
 mod object;
+mod upload;
 
 pub use fetcher::{
-    BlockError, BlockState, Discovery, FetchError, Fetcher, FetcherConfig, FetcherMetrics, Listed, Partial, View,
+    BlockError, BlockState, Discovery, FetchError, Fetcher, FetcherConfig, FetcherMetrics, Listed, Partial,
+    View,
 };
 pub use go_time::{GoTime, GoTimeError};
 pub use group_key::{group_key, labels_hash};
@@ -35,8 +37,8 @@ pub use marker::{
     NoDownsampleReason, read_mark, remove_mark, write_mark,
 };
 pub use meta::{
-    BlockDescription, BlockMeta, BlockStats, Compaction, Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats,
-    Interval, Meta, MetaError, Resolution, Rewrite, Source, Thanos,
+    Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats, Interval, Meta, MetaError, Resolution,
+    Rewrite, Source, Thanos,
 };
-pub use object::SmallObjectError;
 pub use tsdb::BlockId;
+pub use upload::{Upload, UploadError, Uploaded, read_local_meta};

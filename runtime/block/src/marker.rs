@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tsdb::BlockId;
+use tsdb::block::to_go_json_compact;
 
-use crate::object::{JSON_BYTES_MAX, SmallObjectError, read_small};
-use crate::{go_json, layout};
+use crate::layout;
+use crate::object::{JSON_BYTES_MAX, read_small};
 
 const VERSION: i64 = 1;
 
@@ -60,7 +61,7 @@ pub trait Mark: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// # Errors
     /// When unknown fields cannot be written as JSON.
     fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        go_json::to_compact(self)
+        to_go_json_compact(self)
     }
 }
 
@@ -79,14 +80,14 @@ pub struct DeletionMark {
     pub deletion_time: i64,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl DeletionMark {
     /// A mark of this moment.
     pub fn new(id: BlockId, now: TimestampMs, details: impl Into<String>) -> Self {
         let deletion_time = now.as_millis().div_euclid(1_000);
-        DeletionMark { id, version: VERSION, details: details.into(), deletion_time, other: Map::new() }
+        DeletionMark { id, version: VERSION, details: details.into(), deletion_time, extra: Map::new() }
     }
 
     /// When the mark was written, by the clock of who wrote it.
@@ -129,14 +130,21 @@ pub struct NoCompactMark {
     pub reason: NoCompactReason,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl NoCompactMark {
     /// A mark of this moment.
     pub fn new(id: BlockId, now: TimestampMs, reason: NoCompactReason, details: impl Into<String>) -> Self {
         let no_compact_time = now.as_millis().div_euclid(1_000);
-        NoCompactMark { id, version: VERSION, details: details.into(), no_compact_time, reason, other: Map::new() }
+        NoCompactMark {
+            id,
+            version: VERSION,
+            details: details.into(),
+            no_compact_time,
+            reason,
+            extra: Map::new(),
+        }
     }
 }
 
@@ -168,15 +176,20 @@ pub struct NoDownsampleMark {
     pub reason: NoDownsampleReason,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl NoDownsampleMark {
     /// A mark of this moment.
-    pub fn new(id: BlockId, now: TimestampMs, reason: NoDownsampleReason, details: impl Into<String>) -> Self {
+    pub fn new(
+        id: BlockId,
+        now: TimestampMs,
+        reason: NoDownsampleReason,
+        details: impl Into<String>,
+    ) -> Self {
         let no_downsample_time = now.as_millis().div_euclid(1_000);
         let details = details.into();
-        NoDownsampleMark { id, version: VERSION, details, no_downsample_time, reason, other: Map::new() }
+        NoDownsampleMark { id, version: VERSION, details, no_downsample_time, reason, extra: Map::new() }
     }
 }
 
@@ -262,7 +275,9 @@ impl Kind for MarkError {
         match self {
             MarkError::Bucket { source, .. } => source.kind(),
             MarkError::Json { .. } => ErrorKind::Internal,
-            MarkError::Version { .. } | MarkError::WrongBlock { .. } | MarkError::TooLarge { .. } => ErrorKind::Corrupt,
+            MarkError::Version { .. } | MarkError::WrongBlock { .. } | MarkError::TooLarge { .. } => {
+                ErrorKind::Corrupt
+            }
         }
     }
 }
@@ -289,17 +304,18 @@ pub struct FoundMark<M> {
 ///
 /// # Errors
 /// All of [`MarkError`] but [`MarkError::Json`].
-pub async fn read_mark<M: Mark>(bucket: &dyn Bucket, block: BlockId) -> Result<Option<FoundMark<M>>, MarkError> {
+pub async fn read_mark<M: Mark>(
+    bucket: &dyn Bucket,
+    block: BlockId,
+) -> Result<Option<FoundMark<M>>, MarkError> {
     let name = layout::object(block, M::FILE);
     let (bytes, attributes) = match read_small(bucket, &name).await {
         Ok(read) => read,
-        Err(SmallObjectError::Bucket(error)) if error.is_not_found() => return Ok(None),
-        Err(SmallObjectError::Bucket(source)) => {
-            return Err(MarkError::Bucket { folder: block, file: M::FILE, source });
-        }
-        Err(SmallObjectError::TooLarge { size, .. }) => {
+        Err(BucketError::NotFound { .. }) => return Ok(None),
+        Err(BucketError::TooLarge { size, .. }) => {
             return Err(MarkError::TooLarge { folder: block, file: M::FILE, size });
         }
+        Err(source) => return Err(MarkError::Bucket { folder: block, file: M::FILE, source }),
     };
     let mark = M::of_block(block, &bytes)?;
     if mark.is_none() {
@@ -354,7 +370,8 @@ mod tests {
     #[test]
     fn marks_have_the_bytes_that_thanos_writes() {
         let now = TimestampMs::from_millis(1_795_362_113_999);
-        let deletion = br#"{"id":"01HK153X00AAAAAAAAAAAAAAAA","version":1,"details":"x","deletion_time":1795362113}"#;
+        let deletion =
+            br#"{"id":"01HK153X00AAAAAAAAAAAAAAAA","version":1,"details":"x","deletion_time":1795362113}"#;
         assert_eq!(DeletionMark::new(block(), now, "x").to_bytes().unwrap(), deletion);
         let no_compact = br#"{"id":"01HK153X00AAAAAAAAAAAAAAAA","version":1,"no_compact_time":1795362113,"reason":"index-size-exceeding"}"#;
         let mark = NoCompactMark::new(block(), now, NoCompactReason::IndexSizeExceeding, "");

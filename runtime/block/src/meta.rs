@@ -3,20 +3,19 @@
 //! Fields that nobody here knows are kept and written again, on every level: a block that passes through us keeps what a newer
 //! version wrote into it.
 
-mod block_meta;
-mod thanos;
 #[cfg(test)]
 mod tests;
+mod thanos;
 
 use serde_json::{Map, Value};
 use tsdb::BlockId;
+use tsdb::block::{BlockMeta, to_go_json};
 
-pub use block_meta::{BlockDescription, BlockMeta, BlockStats, Compaction};
 pub use thanos::{
-    Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats, Interval, Resolution, Rewrite, Source, Thanos,
+    Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats, Interval, Resolution, Rewrite, Source,
+    Thanos,
 };
 
-use crate::go_json;
 use crate::object::JSON_BYTES_MAX;
 
 const THANOS: &str = "thanos";
@@ -41,7 +40,7 @@ pub enum MetaError {
     TooLarge(u64),
     /// A version of the format that nobody has defined.
     #[error("meta.json has version {0}, only 1 is known")]
-    Version(i64),
+    Version(u64),
     /// A version of the section `thanos` that nobody has defined.
     #[error("the section thanos of meta.json has version {0}, only 1 is known")]
     ThanosVersion(i64),
@@ -107,7 +106,9 @@ impl Meta {
             _ => Map::new(),
         };
         fields.insert(THANOS.to_owned(), serde_json::to_value(&self.thanos)?);
-        let bytes = go_json::to_indented(&fields)?;
+        let mut bytes = to_go_json(&fields)?;
+        // Go's encoder ends with a line feed, which `json.MarshalIndent` does not.
+        bytes.push(b'\n');
         if bytes.len() as u64 > JSON_BYTES_MAX {
             return Err(MetaError::TooLarge(bytes.len() as u64));
         }

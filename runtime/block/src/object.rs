@@ -2,48 +2,22 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use objstore::{Attributes, Bucket, BucketError};
+use objstore::{Attributes, Bucket, BucketError, Get, read};
 
 /// The largest meta.json or mark that is read, in bytes.
 pub(crate) const JSON_BYTES_MAX: u64 = 1 << 20;
 
-/// A small object that could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SmallObjectError {
-    /// The store's answer.
-    #[error("unreadable object")]
-    Bucket(#[from] BucketError),
-    /// It is larger than anything of its kind.
-    #[error("{name}: {size} bytes, at most {max} are read")]
-    TooLarge {
-        /// The object.
-        name: String,
-        /// How large it is.
-        size: u64,
-        /// How large it may be.
-        max: u64,
-    },
-}
-
-/// Reads a whole object of at most [`JSON_BYTES_MAX`] bytes.
-pub(crate) async fn read_small(bucket: &dyn Bucket, name: &str) -> Result<(Bytes, Attributes), SmallObjectError> {
-    let mut got = bucket.get(name).await?;
-    let size = got.attributes.size;
-    let too_large = |size| SmallObjectError::TooLarge { name: name.to_owned(), size, max: JSON_BYTES_MAX };
-    if size > JSON_BYTES_MAX {
-        return Err(too_large(size));
+/// Reads a whole object of at most [`JSON_BYTES_MAX`] bytes, and says when it was written.
+pub(crate) async fn read_small(bucket: &dyn Bucket, name: &str) -> Result<(Bytes, Attributes), BucketError> {
+    let Get { attributes, body } = bucket.get(name).await?;
+    let (size, limit) = (attributes.size, JSON_BYTES_MAX);
+    if size > limit {
+        return Err(BucketError::TooLarge { name: name.to_owned(), size, limit });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    while let Some(piece) = got.body.try_next().await? {
-        let length = bytes.len() as u64 + piece.len() as u64;
-        if length > JSON_BYTES_MAX {
-            return Err(too_large(length));
-        }
+    let mut body = read::exactly(name, 0, size, body);
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.try_next().await? {
         bytes.extend_from_slice(&piece);
     }
-    if bytes.len() as u64 != size {
-        let got = bytes.len() as u64;
-        return Err(BucketError::ShortRead { name: name.to_owned(), offset: 0, expected: size, got }.into());
-    }
-    Ok((bytes.into(), got.attributes))
+    Ok((bytes.into(), attributes))
 }

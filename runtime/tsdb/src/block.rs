@@ -11,7 +11,7 @@ mod segments;
 mod tombstones;
 mod writer;
 
-pub use go_json::to_go_json;
+pub use go_json::{to_go_json, to_go_json_compact};
 pub use meta::{BlockDescription, BlockMeta, BlockStats, Compaction};
 pub use reader::{BlockReader, BlockScan};
 pub use segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};

@@ -75,7 +75,10 @@ pub(crate) async fn list(
     }
 }
 
-async fn list_folders(bucket: &dyn Bucket, concurrency: usize) -> Result<BTreeMap<BlockId, Listed>, BucketError> {
+async fn list_folders(
+    bucket: &dyn Bucket,
+    concurrency: usize,
+) -> Result<BTreeMap<BlockId, Listed>, BucketError> {
     let mut blocks = Vec::new();
     let mut entries = bucket.list("", Listing::Shallow);
     while let Some(entry) = entries.try_next().await? {

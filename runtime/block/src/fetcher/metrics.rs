@@ -41,9 +41,17 @@ impl FetcherMetrics {
         ours.register("base_syncs", "Looks through the bucket, before filters", m.syncs.clone());
         ours.register("base_cache_busts", "Times that a meta.json was read from the bucket", m.cache_busts);
         ours.register("syncs", "Looks through the bucket", m.syncs);
-        ours.register("sync_failures", "Looks through the bucket that failed, wholly or for a block", m.failures);
+        ours.register(
+            "sync_failures",
+            "Looks through the bucket that failed, wholly or for a block",
+            m.failures,
+        );
         ours.register("sync_duration_seconds", "How long a look through the bucket took", m.duration);
-        ours.register("synced", "Blocks after the last look through the bucket, by what became of them", m.synced);
+        ours.register(
+            "synced",
+            "Blocks after the last look through the bucket, by what became of them",
+            m.synced,
+        );
         ours.register("modified", "Blocks whose metadata was changed after it was read", m.modified);
         metrics
     }

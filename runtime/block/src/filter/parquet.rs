@@ -16,8 +16,12 @@ pub struct ParquetMigrated;
 impl Filter for ParquetMigrated {
     async fn apply(&self, _: &Round<'_>, view: &mut View) {
         let migrated = |value: &Value| value.get(EXTENSION).and_then(Value::as_bool).unwrap_or(false);
-        let hidden: Vec<_> =
-            view.metas.iter().filter(|(_, meta)| migrated(&meta.thanos.extensions)).map(|(block, _)| *block).collect();
+        let hidden: Vec<_> = view
+            .metas
+            .iter()
+            .filter(|(_, meta)| migrated(&meta.thanos.extensions))
+            .map(|(block, _)| *block)
+            .collect();
         for block in hidden {
             view.drop_block(block, BlockState::ParquetMigrated);
         }

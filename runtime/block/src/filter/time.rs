@@ -51,8 +51,9 @@ impl FromStr for TimeBound {
             Some(digits) => (-1, digits),
             None => (1, text),
         };
-        let duration: PromDuration =
-            digits.parse().map_err(|source| TimeBoundError { text: text.chars().take(64).collect(), source })?;
+        let duration: PromDuration = digits
+            .parse()
+            .map_err(|source| TimeBoundError { text: text.chars().take(64).collect(), source })?;
         Ok(TimeBound::FromNow(PromDuration::from_millis(sign * duration.as_millis())))
     }
 }

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use tsdb::BlockId;
 
 use crate::GoTime;
-use crate::go_json::null_as_default;
 
 /// What Thanos adds to the metadata of a block.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -43,7 +42,7 @@ pub struct Thanos {
     pub upload_time: GoTime,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl Thanos {
@@ -61,7 +60,7 @@ pub struct Downsample {
     pub resolution: Resolution,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// The spacing of samples in milliseconds; 0 for samples as they were scraped.
@@ -160,7 +159,7 @@ pub struct FileEntry {
     pub hash: Option<FileHash>,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// Which hashes are computed over the files of a block.
@@ -195,7 +194,7 @@ pub struct FileHash {
     pub value: String,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// One run of `tools bucket rewrite` over a block.
@@ -213,7 +212,7 @@ pub struct Rewrite {
     pub relabels_applied: Vec<Value>,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// Samples that a rewrite deleted.
@@ -230,7 +229,7 @@ pub struct Deletion {
     pub request_id: String,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
 }
 
 /// A range of time in milliseconds, both ends included.
@@ -256,7 +255,16 @@ pub struct IndexStats {
     pub chunk_max_size: i64,
     /// Fields that are not known here.
     #[serde(flatten)]
-    pub other: Map<String, Value>,
+    pub extra: Map<String, Value>,
+}
+
+/// What Go writes for a nil slice or map: nothing.
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 const fn is_zero(number: &i64) -> bool {

@@ -1,11 +1,11 @@
-//! JSON as Go's `json.MarshalIndent(value, "", "\t")` writes it, so that a meta.json that nobody has changed keeps its bytes.
+//! JSON as Go's `encoding/json` writes it, so that a file that nobody has changed keeps its bytes.
 
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{CharEscape, Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-/// Writes a value with tabs, without a line feed at the end. Keys stand in the order in which `value` serializes them.
+/// Writes a value as `json.MarshalIndent(value, "", "\t")` does: with tabs, without a line feed at the end. Keys stand in the order in which `value` serializes them.
 ///
 /// # Errors
 /// A map whose keys are no texts, which no type of ours has.
@@ -16,10 +16,20 @@ pub fn to_go_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> 
     Ok(bytes)
 }
 
-/// Go's package also escapes what would end a script in HTML, and two separators that JavaScript does not know.
-struct GoFormatter(PrettyFormatter<'static>);
+/// Writes a value without spaces, as `json.Marshal` does.
+///
+/// # Errors
+/// As [`to_go_json`].
+pub fn to_go_json_compact(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, GoFormatter(CompactFormatter)))?;
+    Ok(bytes)
+}
 
-impl Formatter for GoFormatter {
+/// Go's package also escapes what would end a script in HTML, and two separators that JavaScript does not know.
+struct GoFormatter<F>(F);
+
+impl<F: Formatter> Formatter for GoFormatter<F> {
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
         let escaped = |found: char| matches!(found, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
         let mut rest = text;
@@ -87,5 +97,6 @@ mod tests {
         let expected = "{\n\t\"a\": [\n\t\t\"\\u003cb\\u003e\\u0026\\u2028\\\"\\n\"\n\t],\n\t\"none\": [],\n\t\"map\": {},\n\t\
                         \"n\": {\n\t\t\"x\": 1\n\t}\n}";
         assert_eq!(text, expected);
+        assert_eq!(to_go_json_compact(&serde_json::json!({"a": ["b>"]})).unwrap(), br#"{"a":["b\u003e"]}"#);
     }
 }
