@@ -1,5 +1,6 @@
 //! One module per question.
 
+mod examined;
 mod fixtures;
 mod recorded_blocks;
 mod same_bytes;
