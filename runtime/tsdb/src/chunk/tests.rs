@@ -6,4 +6,5 @@ mod floats;
 mod random;
 mod recorded;
 mod reference;
+mod vectors;
 mod write;
