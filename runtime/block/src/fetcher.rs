@@ -19,7 +19,8 @@ use prom_model::Clock;
 use tsdb::BlockId;
 use tsdb::fs::Fs;
 
-pub use listing::{Discovery, Listed};
+pub use listing::{Discovery, DiscoveryError, Listed};
+pub(crate) use listing::{MetaObject, list};
 pub use metrics::FetcherMetrics;
 pub use view::{BlockError, BlockState, Partial, View};
 
@@ -117,7 +118,7 @@ impl Fetcher {
     }
 
     async fn look(&self) -> Result<View, FetchError> {
-        let listed = listing::list(self.bucket.as_ref(), self.discovery, self.concurrency);
+        let listed = list(self.bucket.as_ref(), self.discovery, self.concurrency);
         let listed = listed
             .await
             .map_err(|source| FetchError::List { bucket: self.bucket.name().to_owned(), source })?;
@@ -126,9 +127,9 @@ impl Fetcher {
             let (block, meta) = (*block, listed.meta.clone());
             async move {
                 let loaded = match meta {
-                    listing::MetaObject::Missing => Err(BlockError::NoMeta),
-                    listing::MetaObject::Unknown(error) => Err(BlockError::Bucket(error)),
-                    listing::MetaObject::There(attributes) => self.load(block, attributes).await,
+                    MetaObject::Missing => Err(BlockError::NoMeta),
+                    MetaObject::Unknown(error) => Err(BlockError::Bucket(error)),
+                    MetaObject::There(attributes) => self.load(block, attributes).await,
                 };
                 (block, loaded)
             }

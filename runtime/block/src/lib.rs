@@ -15,20 +15,29 @@
 )]
 
 mod blocking;
+mod deletion;
+mod download;
 mod fetcher;
 pub mod filter;
 mod go_time;
 mod group_key;
+pub mod index_header;
 pub mod layout;
 mod local;
 mod marker;
 mod meta;
 mod object;
+pub mod shipper;
+mod store_time;
 mod upload;
 
+pub use deletion::{
+    DeletionDecision, DeletionError, DeletionPlan, PARTIAL_AGE, PartialUploads, decide_deletion,
+};
+pub use download::{Download, DownloadError};
 pub use fetcher::{
-    BlockError, BlockState, Discovery, FetchError, Fetcher, FetcherConfig, FetcherMetrics, Listed, Partial,
-    View,
+    BlockError, BlockState, Discovery, DiscoveryError, FetchError, Fetcher, FetcherConfig, FetcherMetrics,
+    Listed, Partial, View,
 };
 pub use go_time::{GoTime, GoTimeError};
 pub use group_key::{group_key, labels_hash};
@@ -40,5 +49,6 @@ pub use meta::{
     Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats, Interval, Meta, MetaError, Resolution,
     Rewrite, Source, Thanos,
 };
+pub use store_time::{StoreTime, StoreTimeError};
 pub use tsdb::BlockId;
 pub use upload::{Upload, UploadError, Uploaded, read_local_meta};

@@ -110,6 +110,13 @@ impl PostingsTable {
         self.walk_from(name, name.samples.start)
     }
 
+    /// The entries of the name that follows this one.
+    pub(crate) fn walk_behind(&self, name: &[u8]) -> Option<PostingsWalk> {
+        let at = self.names.partition_point(|known| self.text(&known.text) <= name);
+        let name = self.names.get(at)?;
+        self.walk_from(name, name.samples.start)
+    }
+
     /// The entries of one name from the last sampled one on whose value is not above `from`.
     pub(crate) fn walk_near(&self, name: &[u8], from: &[u8]) -> Option<PostingsWalk> {
         let name = self.find_name(name)?;

@@ -1,6 +1,7 @@
 //! Opens an index and reads series and postings from it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use prom_model::Matcher;
@@ -91,6 +92,32 @@ impl IndexReader {
             Some(offset) if !name.is_empty() => self.postings_at(offset),
             _ => Ok(Postings::default()),
         }
+    }
+
+    /// Which bytes of the index hold the list of a label: from its start to where the next list of the table starts. For those
+    /// who read lists from elsewhere; they check the length and the checksum in the list itself.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn postings_extent(&self, name: &str, value: &str) -> Result<Option<Range<u64>>, Corruption> {
+        let (name, value) = (name.as_bytes(), value.as_bytes());
+        let Some(mut walk) = self.table.walk_near(name, value) else { return Ok(None) };
+        let start = loop {
+            match walk.next_entry()? {
+                Some(entry) if entry.value < value => {}
+                Some(entry) if entry.value == value => break entry.offset,
+                _ => return Ok(None),
+            }
+        };
+        let mut next = walk.next_entry()?.map(|entry| entry.offset);
+        if next.is_none()
+            && let Some(mut behind) = self.table.walk_behind(name)
+        {
+            next = behind.next_entry()?.map(|entry| entry.offset);
+        }
+        // Tables are written in the order of the lists; where one is not, the list ends with the section at the latest.
+        let end = next.filter(|next| *next > start).unwrap_or(self.toc.postings_end());
+        Ok(Some(start..end))
     }
 
     /// All series.

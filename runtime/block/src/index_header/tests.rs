@@ -1,0 +1,1 @@
+//! What an index-header holds, and what is refused.
