@@ -145,4 +145,7 @@ pub trait Fs: Debug + Send + Sync {
     fn remove_dir_all(&self, folder: &Path) -> io::Result<()>;
     /// Returns once the names in a folder would survive a loss of power.
     fn sync_dir(&self, folder: &Path) -> io::Result<()>;
+    /// Makes a file, if it is not there, and locks it against other processes until what is returned is dropped;
+    /// [`io::ErrorKind::WouldBlock`] where another one has it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>>;
 }

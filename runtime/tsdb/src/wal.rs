@@ -19,5 +19,7 @@ mod tests;
 pub use live::LiveReader;
 pub use reader::{LogEnd, RecordReader, RecordStart, SegmentReader};
 pub use repair::{RepairError, Repaired, cut_torn_tail, set_aside};
+pub(crate) use repair::{free_name, replace};
 pub use segment::{PAGE_SIZE, SEGMENT_SIZE, SegmentFile, segment_name, segments};
+pub(crate) use segment::{numbered, report_name};
 pub use writer::{Compression, LogError, Position, Wal, WalOptions};

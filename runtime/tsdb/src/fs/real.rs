@@ -1,6 +1,7 @@
 //! The operating system's disk.
 #![expect(clippy::disallowed_methods, reason = "this is the door to the disk that everybody else is given")]
 
+use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -138,5 +139,11 @@ impl Fs for RealFs {
 
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        file.try_lock().map_err(io::Error::from)?;
+        Ok(Box::new(file))
     }
 }

@@ -72,19 +72,9 @@ impl SegmentReader {
         self.good
     }
 
-    /// Where the record that was read last begins.
-    pub const fn record_offset(&self) -> u64 {
-        self.start
-    }
-
     /// The record that was read last.
     pub(super) const fn record(&self) -> &[u8] {
         self.record.as_slice()
-    }
-
-    /// The segment's name in reports.
-    pub const fn name(&self) -> &Arc<str> {
-        &self.name
     }
 
     /// How the segment ended, once it has.
@@ -93,7 +83,7 @@ impl SegmentReader {
     }
 
     /// Damage in the content of the record that was read last.
-    pub fn record_fault(&self, at: At) -> Corruption {
+    fn record_fault(&self, at: At) -> Corruption {
         self.fault(self.start, at.fault)
     }
 
@@ -223,12 +213,14 @@ pub struct RecordReader<'a> {
     next: usize,
     current: Option<SegmentReader>,
     torn: Option<u64>,
+    /// A segment that is not there, or does not follow the one before.
+    unreached: Option<u64>,
 }
 
 impl<'a> RecordReader<'a> {
     /// Reads these segments, which [`super::segments`] lists.
     pub const fn new(fs: &'a dyn Fs, segments: Vec<SegmentFile>) -> Self {
-        RecordReader { fs, segments, next: 0, current: None, torn: None }
+        RecordReader { fs, segments, next: 0, current: None, torn: None, unreached: None }
     }
 
     /// The next record, or `None` at the end.
@@ -267,6 +259,7 @@ impl<'a> RecordReader<'a> {
             && before.index + 1 != segment.index
         {
             let fault = Fault::Rule("the segment before this one is missing");
+            self.unreached = Some(segment.index);
             return Err(Corruption {
                 file: segment.name.clone(),
                 section: Section::Record,
@@ -297,9 +290,21 @@ impl<'a> RecordReader<'a> {
         Some(RecordStart { segment: self.segment()?.index, offset })
     }
 
-    /// The end of the last whole record in the current segment.
-    pub fn good_bytes(&self) -> u64 {
-        self.current.as_ref().map_or(0, SegmentReader::good_bytes)
+    /// After damage: the segment from which on nothing can be read, and how many of its bytes hold whole records; `None` where
+    /// it is the segments before it that are missing. For [`super::set_aside`].
+    pub fn damaged_at(&self) -> (u64, Option<u64>) {
+        if let Some(index) = self.unreached {
+            return (index, None);
+        }
+        let good = self.current.as_ref().map_or(0, SegmentReader::good_bytes);
+        (self.segment().map_or(0, |segment| segment.index), Some(good))
+    }
+
+    /// The record that was read last is damaged in its content: it is not among the good bytes.
+    pub const fn reject_record(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.good = current.start;
+        }
     }
 
     /// Where in the last segment a record begins that a crash cut off.

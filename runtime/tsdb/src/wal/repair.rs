@@ -32,20 +32,25 @@ impl error_kind::Kind for RepairError {
 }
 
 /// Sets a damaged segment and those after it aside, as `NAME.damaged`, and puts the first `good` bytes of the damaged one in its
-/// place. Interrupted at any point, it can be done again.
+/// place, if there are any to be kept. Interrupted at any point, it can be done again.
 ///
 /// # Errors
 /// [`RepairError`].
-pub fn set_aside(fs: &dyn Fs, folder: &Path, damaged: u64, good: u64) -> Result<Repaired, RepairError> {
+pub fn set_aside(
+    fs: &dyn Fs,
+    folder: &Path,
+    damaged: u64,
+    good: Option<u64>,
+) -> Result<Repaired, RepairError> {
     let failed = |path: &Path, source| RepairError { path: path.to_owned(), source };
     let all = segments(fs, folder).map_err(|source| failed(folder, source))?;
     let mut repaired = Repaired::default();
     // From the last one down: the log never has a gap.
     for segment in all.iter().rev().filter(|segment| segment.index >= damaged) {
         let aside = free_name(fs, &segment.path).map_err(|source| failed(&segment.path, source))?;
-        let done = match segment.index == damaged {
-            true => replace(fs, &segment.path, &aside, good),
-            false => fs.rename(&segment.path, &aside),
+        let done = match good.filter(|_| segment.index == damaged) {
+            Some(good) => replace(fs, &segment.path, &aside, good),
+            None => fs.rename(&segment.path, &aside),
         };
         done.and_then(|()| fs.sync_dir(folder)).map_err(|source| failed(&segment.path, source))?;
         repaired.set_aside.push(aside);
@@ -65,7 +70,7 @@ pub fn cut_torn_tail(fs: &dyn Fs, segment: &Path, good: u64) -> Result<(), Repai
     cut().map_err(|source| RepairError { path: segment.to_owned(), source })
 }
 
-fn replace(fs: &dyn Fs, segment: &Path, aside: &Path, good: u64) -> io::Result<()> {
+pub(crate) fn replace(fs: &dyn Fs, segment: &Path, aside: &Path, good: u64) -> io::Result<()> {
     let copy = segment.with_extension("repaired");
     let source = fs.open(segment)?;
     let mut file = fs.create(&copy)?;

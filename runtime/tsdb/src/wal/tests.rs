@@ -141,7 +141,7 @@ fn damage_is_named_set_aside_and_costs_nothing_before_it() {
         assert!(damage.offset <= at as u64 + 4 * PAGE_SIZE as u64, "{damage}");
         let known = found.iter().zip(&written).take_while(|(found, written)| found == written).count();
         assert!(known + 1 >= found.len(), "{damage}");
-        let (index, good) = (reader.segment().unwrap().index, reader.good_bytes());
+        let (index, good) = reader.damaged_at();
         let repaired = set_aside(&*fs, Path::new(FOLDER), index, good).unwrap();
         assert_eq!(repaired.set_aside.len() as u64, all.last().unwrap().index - index + 1);
         assert!(repaired.set_aside.iter().all(|path| fs.stat(path).is_ok()));
