@@ -4,6 +4,7 @@
 
 mod clock;
 mod duration;
+mod go_float;
 mod go_quote;
 mod go_regex;
 mod histogram;
@@ -16,6 +17,7 @@ mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, PromDuration};
+pub use go_float::{go_float, push_go_float};
 pub use go_quote::quote;
 pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind};
 pub use histogram::{

@@ -2,12 +2,10 @@
 //!
 //! Names and types are those of the originals, so that dashboards and alerts keep working; see `runtime/PARITY.md`.
 
-mod float;
 mod text;
 
 use std::sync::Arc;
 
-pub use float::go_float;
 use prometheus_client::encoding::prometheus_protobuf;
 use prometheus_client::registry::Registry;
 

@@ -3,6 +3,7 @@
 //! [`BlockReader`] opens a block from a folder or from any files, [`BlockWriter`] writes one, [`BlockMeta`] is its meta.json.
 //! The bytes are drawn in `docs/block.md`.
 
+mod digest;
 mod examine;
 mod go_json;
 mod meta;
@@ -12,6 +13,7 @@ mod segments;
 mod tombstones;
 mod writer;
 
+pub use digest::{BlockDigest, DigestError, write_digest};
 pub use examine::{BlockFiles, Counts, Examination, Problem, ProblemKind, Problems, examine};
 pub use go_json::{to_go_json, to_go_json_compact};
 pub use meta::{BlockDescription, BlockMeta, BlockStats, Compaction};

@@ -8,7 +8,7 @@ use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
     Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 
-use super::go_float;
+use prom_model::go_float;
 
 /// Text format 0.0.4.
 pub(super) fn plain(families: Vec<MetricFamily>) -> std::result::Result<String, std::fmt::Error> {

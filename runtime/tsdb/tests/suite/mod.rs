@@ -1,5 +1,6 @@
 //! One module per question.
 
+mod digests;
 mod examined;
 mod fixtures;
 mod recorded_blocks;

@@ -60,6 +60,9 @@ fn number() -> impl Strategy<Value = i64> {
     prop_oneof![6 => Just(0i64), 4 => -40..40i64, 1 => -300_000..300_000i64, 1 => any::<i64>()]
 }
 
+/// Time to the sample before, bits of the sum, start, numbers for the counts.
+type Step = (i64, Option<u64>, Option<i64>, Vec<i64>);
+
 /// Histograms of one layout, at the end perhaps stale markers.
 pub(super) fn histograms(encoding: Encoding) -> impl Strategy<Value = Vec<Sample>> {
     let layout = (
@@ -77,47 +80,46 @@ pub(super) fn histograms(encoding: Encoding) -> impl Strategy<Value = Vec<Sample
             (bucket_count(&positive_spans) as usize, bucket_count(&negative_spans) as usize);
         let (mut at, mut sum, mut began) = (first, 0u64, 0i64);
         let living = steps.len().saturating_sub(markers);
-        let sample =
-            |(n, (step, value, start, numbers)): (usize, (i64, Option<u64>, Option<i64>, Vec<i64>))| {
-                at = at.wrapping_add(step);
-                sum = value.filter(|value| *value != STALE_NAN.to_bits()).unwrap_or(sum);
-                began = start.unwrap_or(began);
-                let whole = Histogram {
-                    counter_reset_hint: crate::chunk::CounterReset::Unknown.hint(n),
-                    schema,
-                    zero_threshold,
-                    zero_count: numbers[0] as u64,
-                    count: numbers[1] as u64,
-                    sum: f64::from_bits(sum),
-                    positive_spans: positive_spans.clone(),
-                    negative_spans: negative_spans.clone(),
-                    positive_buckets: numbers[2..2 + positive].to_vec(),
-                    negative_buckets: numbers[27..27 + negative].to_vec(),
-                    custom_values: if is_custom { custom.clone() } else { Vec::new() },
-                };
-                let float = |value: &i64| f64::from_bits((*value as u64).rotate_right(12));
-                let floats = FloatHistogram {
-                    counter_reset_hint: whole.counter_reset_hint,
-                    schema,
-                    zero_threshold,
-                    zero_count: float(&numbers[0]),
-                    count: float(&numbers[1]),
-                    sum: whole.sum,
-                    positive_spans: whole.positive_spans.clone(),
-                    negative_spans: whole.negative_spans.clone(),
-                    positive_buckets: whole.positive_buckets.iter().map(float).collect(),
-                    negative_buckets: whole.negative_buckets.iter().map(float).collect(),
-                    custom_values: whole.custom_values.clone(),
-                };
-                let is_float = matches!(encoding, Encoding::FloatHistogram | Encoding::FloatHistogramSt);
-                let value = match (is_float, n >= living && n > 0) {
-                    (true, true) => Value::Floats(FloatHistogram::stale()),
-                    (true, false) => Value::Floats(floats),
-                    (false, true) => Value::Whole(Histogram::stale()),
-                    (false, false) => Value::Whole(whole),
-                };
-                Sample { at, start: began, value }
+        let sample = |(n, (step, value, start, numbers)): (usize, Step)| {
+            at = at.wrapping_add(step);
+            sum = value.filter(|value| *value != STALE_NAN.to_bits()).unwrap_or(sum);
+            began = start.unwrap_or(began);
+            let whole = Histogram {
+                counter_reset_hint: crate::chunk::CounterReset::Unknown.hint(n),
+                schema,
+                zero_threshold,
+                zero_count: numbers[0] as u64,
+                count: numbers[1] as u64,
+                sum: f64::from_bits(sum),
+                positive_spans: positive_spans.clone(),
+                negative_spans: negative_spans.clone(),
+                positive_buckets: numbers[2..2 + positive].to_vec(),
+                negative_buckets: numbers[27..27 + negative].to_vec(),
+                custom_values: if is_custom { custom.clone() } else { Vec::new() },
             };
+            let float = |value: &i64| f64::from_bits((*value as u64).rotate_right(12));
+            let floats = FloatHistogram {
+                counter_reset_hint: whole.counter_reset_hint,
+                schema,
+                zero_threshold,
+                zero_count: float(&numbers[0]),
+                count: float(&numbers[1]),
+                sum: whole.sum,
+                positive_spans: whole.positive_spans.clone(),
+                negative_spans: whole.negative_spans.clone(),
+                positive_buckets: whole.positive_buckets.iter().map(float).collect(),
+                negative_buckets: whole.negative_buckets.iter().map(float).collect(),
+                custom_values: whole.custom_values.clone(),
+            };
+            let is_float = matches!(encoding, Encoding::FloatHistogram | Encoding::FloatHistogramSt);
+            let value = match (is_float, n >= living && n > 0) {
+                (true, true) => Value::Floats(FloatHistogram::stale()),
+                (true, false) => Value::Floats(floats),
+                (false, true) => Value::Whole(Histogram::stale()),
+                (false, false) => Value::Whole(whole),
+            };
+            Sample { at, start: began, value }
+        };
         steps.into_iter().enumerate().map(sample).collect()
     })
 }
