@@ -57,14 +57,14 @@ pub struct Outcome {
     pub failed: Vec<&'static str>,
 }
 
-/// Runs every case on a bucket of its own, which `make` gives an empty one for; it is told the name of the case.
-pub async fn run<F, Made>(mut make: F) -> Outcome
+/// Runs each case on a bucket of its own, for which `make` gives an empty one; it is told the name of the case.
+pub async fn run<F, Made>(cases: impl IntoIterator<Item = Case>, mut make: F) -> Outcome
 where
     F: FnMut(&'static str) -> Made,
     Made: Future<Output = BucketRef>,
 {
     let mut outcome = Outcome::default();
-    for case in cases() {
+    for case in cases {
         let bucket = make(case.name).await;
         // A task of its own, so that a panic ends the case and not the run.
         match tokio::spawn((case.steps)(bucket)).await {

@@ -31,6 +31,26 @@ pub enum BucketError {
         #[source]
         source: Cause,
     },
+    /// The bucket itself is not there.
+    #[error("{bucket}: no such bucket")]
+    NoSuchBucket {
+        /// The bucket.
+        bucket: String,
+        /// The store's answer.
+        #[source]
+        source: Cause,
+    },
+    /// The store does not take the request, and will not take it later: a wrong region, a malformed setting.
+    #[error("{name}: the store refuses the request ({status})")]
+    Refused {
+        /// The object.
+        name: String,
+        /// The HTTP status.
+        status: u16,
+        /// The store's answer.
+        #[source]
+        source: Cause,
+    },
     /// The store asks for patience: 429, 503 SlowDown and the like.
     #[error("{name}: the store asks to slow down")]
     Throttled {
@@ -70,6 +90,12 @@ pub enum BucketError {
         expected: u64,
         /// How many came; reading ended at the first that was too many.
         got: u64,
+    },
+    /// Somebody wrote the object anew while it was read.
+    #[error("{name}: it changed while it was read")]
+    Changed {
+        /// The object.
+        name: String,
     },
     /// An object that is larger than what its reader takes into memory.
     #[error("{name}: {size} bytes are more than the {limit} that are read at once")]
@@ -139,8 +165,8 @@ impl BucketError {
 impl Kind for BucketError {
     fn kind(&self) -> ErrorKind {
         match self {
-            BucketError::NotFound { .. } => ErrorKind::NotFound,
-            BucketError::AlreadyExists { .. } => ErrorKind::Conflict,
+            BucketError::NotFound { .. } | BucketError::NoSuchBucket { .. } => ErrorKind::NotFound,
+            BucketError::AlreadyExists { .. } | BucketError::Changed { .. } => ErrorKind::Conflict,
             BucketError::AccessDenied { .. } => ErrorKind::AccessDenied,
             BucketError::Throttled { .. }
             | BucketError::Unavailable { .. }
@@ -150,6 +176,7 @@ impl Kind for BucketError {
             BucketError::TooLarge { .. } => ErrorKind::ResourceExhausted,
             BucketError::OutOfRange { .. }
             | BucketError::InvalidName { .. }
+            | BucketError::Refused { .. }
             | BucketError::NotSupported { .. } => ErrorKind::InvalidArgument,
         }
     }

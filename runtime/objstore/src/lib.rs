@@ -10,6 +10,9 @@
 pub mod acceptance;
 pub mod bucket;
 pub mod chance;
+mod cloud;
+pub mod config;
+mod connect;
 pub mod error;
 pub mod file_body;
 pub mod filesystem;
@@ -20,6 +23,8 @@ pub mod read;
 
 pub use bucket::{Attributes, Body, Bucket, BucketRef, Entry, Get, Listing, Put, Written};
 pub use chance::Chance;
+pub use config::{BucketConfig, ConfigError};
+pub use connect::Surroundings;
 pub use error::BucketError;
 pub use file_body::FileBody;
 pub use filesystem::Filesystem;

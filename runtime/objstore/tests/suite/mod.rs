@@ -2,3 +2,4 @@
 
 mod contract;
 mod filesystem;
+mod s3;
