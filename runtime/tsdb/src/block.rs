@@ -8,6 +8,7 @@ mod examine;
 mod go_json;
 mod meta;
 mod reader;
+mod repair;
 mod segment_writer;
 mod segments;
 mod tombstones;
@@ -18,6 +19,7 @@ pub use examine::{BlockFiles, Counts, Examination, Problem, ProblemKind, Problem
 pub use go_json::{to_go_json, to_go_json_compact};
 pub use meta::{BlockDescription, BlockMeta, BlockStats, Compaction};
 pub use reader::{BlockReader, BlockScan};
+pub use repair::{RepairError, repair};
 pub use segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
 pub use segments::{CHUNK_BYTES_MAX, ChunkReader, Segments, StoredChunk};
 pub use tombstones::{Interval, Tombstones};

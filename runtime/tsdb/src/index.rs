@@ -19,6 +19,7 @@ mod writer;
 pub use label_index::LabelIndex;
 pub use labels::{LabelArena, SymbolCache};
 pub use offsets::{PostingsEntry, PostingsWalk};
+pub(crate) use offsets::{check_place, walk_entries};
 pub use postings::Postings;
 pub use reader::{IndexReader, SeriesReader, SeriesScan};
 pub use series::{ChunkMeta, ChunkRef, Series, SeriesRef};

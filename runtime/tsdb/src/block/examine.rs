@@ -1,30 +1,29 @@
-//! Examines a block: reads every byte that a query could ever ask for, and names all that is wrong with it in one pass.
+//! Examines a block: one pass over all of it that names everything that is wrong.
 //!
 //! What opens a block stops at the first fault. This goes on: behind a damaged series comes the next one, behind a damaged chunk
-//! the next chunk.
+//! the next chunk, and a damaged section of the index leaves the others to be looked at.
 
+mod chunks;
+mod index;
 mod postings;
 mod problem;
-mod series;
 
-use crate::corruption::{Corruption, Fault, Section};
-use crate::index::{IndexReader, Series, SeriesRef};
+use crate::index::SeriesRef;
 use crate::stored::StoredFile;
 
-use super::segments::check_header;
-use super::{Segments, Tombstones, segment_name};
+use super::{Tombstones, segment_name};
 
 pub use problem::{Problem, ProblemKind, Problems};
 
-use postings::LabelCounts;
-use series::SeriesExamination;
+use chunks::ChunkPass;
+pub(super) use chunks::times_of;
 
 /// The files of a block.
 #[derive(Debug, Clone, Default)]
 pub struct BlockFiles {
     /// `index`, if it is there.
     pub index: Option<StoredFile>,
-    /// The segments, sorted by name.
+    /// The segments, in any order; their names say their numbers.
     pub segments: Vec<StoredFile>,
     /// `tombstones`, if it is there.
     pub tombstones: Option<StoredFile>,
@@ -48,105 +47,60 @@ pub struct Counts {
     pub chunks: u64,
     /// Samples of the chunks that could be decoded; of an aggregate chunk those of its count.
     pub samples: u64,
+    /// Those of them that are in chunks of histograms.
+    pub histogram_samples: u64,
+    /// Deleted intervals.
+    pub tombstones: u64,
+    /// The time of the first sample and of the last, milliseconds, where there are samples.
+    pub times: Option<(i64, i64)>,
 }
 
 /// Examines a block whose samples are to lie in `min_time..max_time` (milliseconds).
 ///
-/// Memory: the symbols' sample, one series, one chunk, and 24 bytes for each pair of label name and value.
+/// Every byte that has a checksum is checked, every chunk is decoded. In memory are a buffer per file, 24 bytes for each pair of
+/// label name and value, and a bit for each 16 bytes of the index; never the series or the samples.
 pub fn examine(files: &BlockFiles, min_time: i64, max_time: i64) -> Examination {
     let mut found = Examination::default();
-    if let Some(file) = &files.tombstones
-        && let Err(corruption) = Tombstones::read(file)
-    {
-        found.problems.add(ProblemKind::Tombstones, corruption.to_string());
-    }
-    let segments = open_segments(files, &mut found.problems);
-    let Some(file) = &files.index else {
-        let corruption = Corruption {
-            file: super::INDEX_FILE.into(),
-            section: Section::Header,
-            offset: 0,
-            fault: Fault::Missing,
-        };
-        found.problems.add(ProblemKind::IndexMissing, corruption.to_string());
-        return found;
-    };
-    match IndexReader::open(file.clone()) {
-        Ok(index) => examine_index(&index, segments.as_ref(), (min_time, max_time), &mut found),
-        Err(corruption) => found.problems.add_corruption(&corruption),
+    let mut pass = ChunkPass::new(numbered(&files.segments), (min_time, max_time), &mut found);
+    let index = index::check(files.index.as_ref(), &mut pass);
+    pass.finish(index.is_complete());
+    if let Some(file) = &files.tombstones {
+        match Tombstones::read(file) {
+            Ok(tombstones) => {
+                found.counts.tombstones = tombstones.len();
+                let known = |series: SeriesRef| !index.is_complete() || index.may_exist(series);
+                for (series, _) in tombstones.iter().filter(|(series, _)| !known(*series)) {
+                    let kind = ProblemKind::TombstonesUnknownSeries;
+                    found.problems.add(kind, file.name(), 0, true, || format!("series {}", series.0));
+                }
+            }
+            Err(corruption) => {
+                let kind = ProblemKind::Tombstones;
+                let corruption = || format!("{}: {}", corruption.section, corruption.fault);
+                found.problems.add(kind, file.name(), 0, false, corruption);
+            }
+        }
     }
     found
 }
 
-/// The segments, unless one of them cannot be used: their numbers say where chunks are, so none may be left out.
-fn open_segments(files: &BlockFiles, problems: &mut Problems) -> Option<Segments> {
-    let mut whole = true;
-    for (number, file) in files.segments.iter().enumerate() {
-        let name = segment_name(u32::try_from(number).unwrap_or(u32::MAX));
-        if **file.name() != *name {
-            problems.add(ProblemKind::SegmentMissing, format!("{name} is not there, {} is", file.name()));
-            return None;
-        }
-        if let Err(corruption) = check_header(file) {
-            problems.add_corruption(&corruption);
-            whole = false;
+/// The segments by their numbers from 0, up to the last that is there.
+fn numbered(files: &[StoredFile]) -> Vec<Option<StoredFile>> {
+    let number = |file: &StoredFile| file.name().rsplit('/').next().and_then(|name| name.parse::<u32>().ok());
+    // Far more than there can be: a larger number is the name of something else.
+    let last = files.iter().filter_map(number).filter(|number| *number < 1 << 20).max().unwrap_or(0);
+    let mut numbered = vec![None; last as usize];
+    for file in files {
+        let place = number(file).and_then(|number| number.checked_sub(1));
+        let named = place.is_some_and(|place| **file.name() == *segment_name(place));
+        if named && let Some(slot) = place.and_then(|place| numbered.get_mut(place as usize)) {
+            *slot = Some(file.clone());
         }
     }
-    if !whole {
-        return None;
-    }
-    Segments::open(files.segments.clone()).ok()
+    numbered
 }
 
-fn examine_index(
-    index: &IndexReader,
-    segments: Option<&Segments>,
-    range: (i64, i64),
-    found: &mut Examination,
-) {
-    let mut labels = LabelCounts::default();
-    let mut one = SeriesExamination::new(index, segments, range);
-    let mut series = Series::default();
-    let mut all: Vec<SeriesRef> = Vec::new();
-    let mut reader = index.series_reader();
-    match index.all_postings() {
-        Ok(postings) => {
-            for reference in postings.iter() {
-                all.push(reference);
-                match reader.read(reference, &mut series) {
-                    Ok(()) => one.look(&series, &mut labels, found),
-                    Err(corruption) => found.problems.add_corruption(&corruption),
-                }
-            }
-            let listed = all.len() as u64;
-            let mut stored = 0_u64;
-            let mut scan = index.scan();
-            // Faults of single series were found above; here it is counted what the list leaves out.
-            while let Ok(true) = scan.next_into(&mut series) {
-                stored = stored.saturating_add(1);
-            }
-            if stored > listed {
-                let detail = format!("the list of all series has {listed} of the {stored} that are stored");
-                found.problems.add(ProblemKind::IndexPostings, detail);
-            }
-        }
-        Err(corruption) => {
-            found.problems.add_corruption(&corruption);
-            let mut scan = index.scan();
-            loop {
-                match scan.next_into(&mut series) {
-                    Ok(true) => one.look(&series, &mut labels, found),
-                    Ok(false) => break,
-                    Err(corruption) => {
-                        found.problems.add_corruption(&corruption);
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    // Lists can only be judged against series that could all be read.
-    let series_are_whole =
-        !found.problems.has(ProblemKind::IndexSeries) && !found.problems.has(ProblemKind::IndexSymbols);
-    labels.compare(index, series_are_whole, &mut found.problems);
+/// The segments in order; `None` where one is missing.
+pub(super) fn in_order(files: &[StoredFile]) -> Option<Vec<StoredFile>> {
+    numbered(files).into_iter().collect()
 }

@@ -82,14 +82,6 @@ impl ChunkReader<'_> {
     /// [`Fault::Missing`] for a segment that is not there, [`Fault::Short`], [`Fault::Checksum`], [`Fault::OutOfRange`] for a
     /// chunk of more than [`CHUNK_BYTES_MAX`].
     pub fn read(&mut self, reference: ChunkRef) -> Result<StoredChunk<'_>, Corruption> {
-        self.read_with_end(reference).map(|(chunk, _)| chunk)
-    }
-
-    /// Also gives the offset behind the chunk.
-    pub(crate) fn read_with_end(
-        &mut self,
-        reference: ChunkRef,
-    ) -> Result<(StoredChunk<'_>, u64), Corruption> {
         let (segment, offset) = (reference.segment(), u64::from(reference.offset()));
         let Some(file) = self.segments.files.get(segment as usize) else {
             let (file, section) = (segment_name(segment).into(), Section::Chunk);
@@ -98,35 +90,39 @@ impl ChunkReader<'_> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != segment) {
             self.open = Some((segment, Window::new(file.clone())));
         }
-        let Some((_, window)) = self.open.as_mut() else {
-            return Err(file.corruption(Section::Chunk, offset, Fault::Missing));
-        };
-        let fail = |fault| file.corruption(Section::Chunk, offset, fault);
-        if offset < HEADER_BYTES {
-            return Err(fail(Fault::Rule("a chunk inside of the header")));
-        }
-        let mut reader = Reader::new(window.peek(Section::Chunk, offset, 10, file.len())?, offset);
-        let length = reader.uvarint().map_err(|at| file.at(Section::Chunk, at))?;
-        let start = reader.offset();
-        if length > CHUNK_BYTES_MAX {
-            let fault = Fault::OutOfRange { what: "length of a chunk", value: length, max: CHUNK_BYTES_MAX };
-            return Err(fail(fault));
-        }
-        // Encoding, data, checksum.
-        let whole = length.saturating_add(5);
-        let bytes = window.get(Section::Chunk, start, whole)?;
-        let Some((content, sum)) = bytes.split_last_chunk::<4>() else {
-            return Err(fail(Fault::Short { missing: 4 }));
-        };
-        let (expected, found) = (u32::from_be_bytes(*sum), crc32c(content));
-        if expected != found {
-            return Err(fail(Fault::Checksum { expected, found }));
-        }
-        match content.split_first() {
-            Some((encoding, data)) => {
-                Ok((StoredChunk { encoding: *encoding, data }, start.saturating_add(whole)))
-            }
-            None => Err(fail(Fault::Short { missing: 1 })),
+        match self.open.as_mut() {
+            Some((_, window)) => read_chunk(window, offset).map(|(chunk, _)| chunk),
+            None => Err(file.corruption(Section::Chunk, offset, Fault::Missing)),
         }
     }
+}
+
+/// Reads the chunk at an offset of a segment and verifies its checksum. Also gives the offset behind it.
+pub(crate) fn read_chunk(window: &mut Window, offset: u64) -> Result<(StoredChunk<'_>, u64), Corruption> {
+    let fail = |window: &Window, fault| window.file().corruption(Section::Chunk, offset, fault);
+    if offset < HEADER_BYTES {
+        return Err(fail(window, Fault::Rule("a chunk inside of the header")));
+    }
+    let mut reader = Reader::new(window.peek(Section::Chunk, offset, 10, u64::MAX)?, offset);
+    let length = reader.uvarint();
+    let start = reader.offset();
+    let length = length.map_err(|at| window.file().at(Section::Chunk, at))?;
+    if length > CHUNK_BYTES_MAX {
+        let fault = Fault::OutOfRange { what: "length of a chunk", value: length, max: CHUNK_BYTES_MAX };
+        return Err(fail(window, fault));
+    }
+    // Encoding, data, checksum.
+    let whole = length.saturating_add(5);
+    window.file().check_range(Section::Chunk, start, whole, u64::MAX)?;
+    let sums = window.get(Section::Chunk, start, whole)?.split_last_chunk::<4>();
+    let sums = sums.map(|(content, sum)| (u32::from_be_bytes(*sum), crc32c(content)));
+    match sums {
+        Some((expected, found)) if expected == found => {}
+        Some((expected, found)) => return Err(fail(window, Fault::Checksum { expected, found })),
+        None => return Err(fail(window, Fault::Short { missing: 4 })),
+    }
+    let bytes = window.get(Section::Chunk, start, whole)?;
+    let content = bytes.get(..bytes.len().saturating_sub(4)).unwrap_or(&[]);
+    let (encoding, data) = content.split_first().unwrap_or((&0, &[]));
+    Ok((StoredChunk { encoding: *encoding, data }, start.saturating_add(whole)))
 }

@@ -70,9 +70,10 @@ impl PostingsTable {
     fn open_unsorted(file: &StoredFile, toc: &Toc) -> Result<Self, Corruption> {
         let mut stream = SectionStream::open(file, Section::PostingsTable, toc.postings_table, file.len())?;
         let mut entries: Vec<(Vec<u8>, Vec<u8>, u64)> = Vec::new();
-        let walked = walk_entries(file, &mut stream, toc, |_, name, value, offset| {
+        let walked = walk_entries(file, &mut stream, |at, _, name, value, offset| {
+            check_place(file, toc, at, offset)?;
             entries.push((name.to_vec(), value.to_vec(), offset));
-            true
+            Ok(())
         });
         stream.conclude(walked)?;
         entries.sort();
@@ -207,13 +208,12 @@ fn entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, At> {
     Ok((name, value, offset, value_end))
 }
 
-/// Hands all entries (place from the first one, name, value, offset of the list) to `take`, which says whether they are in
-/// order. Gives the offset of the first entry.
-fn walk_entries(
+/// Hands all entries (offset in the file, place from the first one, name, value, offset of the list) to `take`. Gives the offset
+/// of the first entry.
+pub(crate) fn walk_entries(
     file: &StoredFile,
     stream: &mut SectionStream,
-    toc: &Toc,
-    mut take: impl FnMut(u32, &[u8], &[u8], u64) -> bool,
+    mut take: impl FnMut(u64, u32, &[u8], &[u8], u64) -> Result<(), Corruption>,
 ) -> Result<u64, Corruption> {
     let section = Section::PostingsTable;
     let counted_at = stream.offset();
@@ -225,25 +225,27 @@ fn walk_entries(
         let fault = Fault::OutOfRange { what: "number of entries", value: count.into(), max };
         return Err(file.corruption(section, counted_at, fault));
     }
-    let (first, last) = (toc.series_end(), toc.postings_end());
     for _ in 0..count {
         let at = stream.offset();
-        let (offset, in_order) = stream.read(|reader| {
+        stream.read(|reader| {
             let (name, value, offset, _) = entry(reader)?;
-            Ok((offset, take(at.saturating_sub(start) as u32, name, value, offset)))
-        })?;
-        if !in_order {
-            return Err(file.corruption(section, at, Fault::Order("entries")));
-        }
-        if offset < first || offset >= last {
-            let fault = Fault::OutOfRange { what: "offset of postings", value: offset, max: last };
-            return Err(file.corruption(section, at, fault));
-        }
+            Ok(take(at, at.saturating_sub(start) as u32, name, value, offset))
+        })??;
     }
     if stream.left() > 0 {
         return Err(file.corruption(section, stream.offset(), Fault::Trailing(stream.left())));
     }
     Ok(start)
+}
+
+/// Checks that a list lies among the postings.
+pub(crate) fn check_place(file: &StoredFile, toc: &Toc, at: u64, offset: u64) -> Result<(), Corruption> {
+    let (first, last) = (toc.series_end(), toc.postings_end());
+    if offset < first || offset >= last {
+        let fault = Fault::OutOfRange { what: "offset of postings", value: offset, max: last };
+        return Err(file.corruption(Section::PostingsTable, at, fault));
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -263,7 +265,13 @@ impl Builder {
         stream: &mut SectionStream,
         toc: &Toc,
     ) -> Result<(u64, Self), Corruption> {
-        let start = walk_entries(file, stream, toc, |at, name, value, _| self.push(at, name, value))?;
+        let start = walk_entries(file, stream, |at, place, name, value, offset| {
+            check_place(file, toc, at, offset)?;
+            if self.push(place, name, value) {
+                return Ok(());
+            }
+            Err(file.corruption(Section::PostingsTable, at, Fault::Order("entries")))
+        })?;
         self.end = stream.end().saturating_sub(start) as u32;
         Ok((start, self))
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prom_model::Matcher;
 
 use crate::corruption::{Corruption, Fault, Section};
-use crate::encoding::{At, Reader, crc32c};
+use crate::encoding::{Reader, crc32c};
 use crate::stored::{StoredFile, Window};
 
 use super::labels::{LabelArena, SymbolCache};
@@ -144,7 +144,7 @@ impl IndexReader {
 
     /// Reads series by their references.
     pub fn series_reader(&self) -> SeriesReader<'_> {
-        SeriesReader { index: self, window: Window::new(self.file.clone()) }
+        SeriesReader::over(&self.file, self.version, self.toc, Some(&self.symbols))
     }
 
     /// Reads all series in the order of the file.
@@ -236,45 +236,54 @@ impl IndexReader {
 /// Reads single series; has a buffer of its own, so each caller has its own reader.
 #[derive(Debug)]
 pub struct SeriesReader<'a> {
-    index: &'a IndexReader,
+    version: Version,
+    toc: Toc,
+    /// Without them it is not checked whether the symbols of a series exist.
+    symbols: Option<&'a Symbols>,
     window: Window,
 }
 
-impl SeriesReader<'_> {
+impl<'a> SeriesReader<'a> {
+    pub(crate) fn over(file: &StoredFile, version: Version, toc: Toc, symbols: Option<&'a Symbols>) -> Self {
+        SeriesReader { version, toc, symbols, window: Window::new(file.clone()) }
+    }
+
     /// Reads a series in place of what was in `series`.
     ///
     /// # Errors
     /// What is wrong with it: no series begins there, its checksum, its counts, its symbols.
     pub fn read(&mut self, reference: SeriesRef, series: &mut Series) -> Result<(), Corruption> {
-        let offset = u64::from(reference.0).saturating_mul(self.index.version.series_unit());
+        let offset = u64::from(reference.0).saturating_mul(self.version.series_unit());
         self.read_at(offset, series).map(|_| ())
     }
 
     /// Reads the series whose entry begins at an offset; gives the offset behind it.
     pub(crate) fn read_at(&mut self, offset: u64, series: &mut Series) -> Result<u64, Corruption> {
-        let (toc, file) = (&self.index.toc, &self.index.file);
-        let fail = |at: At| file.at(Section::Series, at);
-        let (first, end) = (toc.series, toc.series_end());
+        let (first, end) = (self.toc.series, self.toc.series_end());
+        let fail = |window: &Window, fault| window.file().corruption(Section::Series, offset, fault);
         if offset < first || offset >= end {
             let fault = Fault::OutOfRange { what: "offset of a series", value: offset, max: end };
-            return Err(file.corruption(Section::Series, offset, fault));
+            return Err(fail(&self.window, fault));
         }
         let (start, length) = self.extent(offset)?;
         let bytes = self.window.get(Section::Series, start, length.saturating_add(4))?;
         let Some((content, sum)) = bytes.split_last_chunk::<4>() else {
-            return Err(file.corruption(Section::Series, start, Fault::Short { missing: 4 }));
+            return Err(fail(&self.window, Fault::Short { missing: 4 }));
         };
         let (expected, found) = (u32::from_be_bytes(*sum), crc32c(content));
         if expected != found {
-            return Err(file.corruption(Section::Series, offset, Fault::Checksum { expected, found }));
+            return Err(fail(&self.window, Fault::Checksum { expected, found }));
         }
-        series.decode(&mut Reader::new(content, start)).map_err(fail)?;
-        series.reference = SeriesRef((offset / self.index.version.series_unit()) as u32);
-        for symbol in series.labels.iter().flat_map(|(name, value)| [*name, *value]) {
-            if !self.index.symbols.may_be_symbol(symbol) {
-                let max = u64::from(self.index.symbols.len()).saturating_sub(1);
+        if let Err(at) = series.decode(&mut Reader::new(content, start)) {
+            return Err(self.window.file().at(Section::Series, at));
+        }
+        series.reference = SeriesRef((offset / self.version.series_unit()) as u32);
+        if let Some(symbols) = self.symbols {
+            let mut all = series.labels.iter().flat_map(|(name, value)| [*name, *value]);
+            if let Some(symbol) = all.find(|symbol| !symbols.may_be_symbol(*symbol)) {
+                let max = u64::from(symbols.len()).saturating_sub(1);
                 let fault = Fault::OutOfRange { what: "symbol", value: symbol.into(), max };
-                return Err(file.corruption(Section::Series, offset, fault));
+                return Err(fail(&self.window, fault));
             }
         }
         Ok(start.saturating_add(length).saturating_add(4))
@@ -282,11 +291,12 @@ impl SeriesReader<'_> {
 
     /// Where the content of the entry at an offset begins, and its length; the entry lies among the series.
     pub(crate) fn extent(&mut self, offset: u64) -> Result<(u64, u64), Corruption> {
-        let file = &self.index.file;
-        let end = self.index.toc.series_end();
+        let end = self.toc.series_end();
         let mut reader = Reader::new(self.window.peek(Section::Series, offset, 10, end)?, offset);
-        let length = reader.uvarint().map_err(|at| file.at(Section::Series, at))?;
+        let length = reader.uvarint();
         let start = reader.offset();
+        let file = self.window.file();
+        let length = length.map_err(|at| file.at(Section::Series, at))?;
         file.check_range(Section::Series, start, length.saturating_add(4), end)?;
         Ok((start, length))
     }
@@ -305,8 +315,8 @@ impl SeriesScan<'_> {
     /// # Errors
     /// As [`SeriesReader::read`]; the scan is over then.
     pub fn next_into(&mut self, series: &mut Series) -> Result<bool, Corruption> {
-        let end = self.reader.index.toc.series_end();
-        self.at = self.at.next_multiple_of(self.reader.index.version.series_unit());
+        let end = self.reader.toc.series_end();
+        self.at = self.at.next_multiple_of(self.reader.version.series_unit());
         if self.at >= end {
             return Ok(false);
         }

@@ -31,11 +31,24 @@ impl Symbols {
     /// # Errors
     /// [`Fault::Checksum`] before all else; [`Fault::OutOfRange`], [`Fault::Short`], [`Fault::Trailing`], [`Fault::Order`].
     pub fn open(file: &StoredFile, version: Version, offset: u64, limit: u64) -> Result<Self, Corruption> {
+        let (symbols, unsorted) = Self::open_in_any_order(file, version, offset, limit)?;
+        match unsorted {
+            Some(at) => Err(file.corruption(Section::Symbols, at, Fault::Order("symbols"))),
+            None => Ok(symbols),
+        }
+    }
+
+    /// As [`Symbols::open`], but where symbols do not ascend it gives the offset of the first that does not.
+    pub(crate) fn open_in_any_order(
+        file: &StoredFile,
+        version: Version,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Self, Option<u64>), Corruption> {
         let mut stream = SectionStream::open(file, Section::Symbols, offset.max(HEADER_BYTES), limit)?;
         let walked = walk_all(file, &mut stream);
-        let (start, count, places) =
-            stream.conclude(walked.map(|(start, count, places, end)| ((start, end), count, places)))?;
-        Ok(Symbols { file: file.clone(), version, start: start.0, end: start.1, count, places })
+        let Walked { start, end, count, places, unsorted } = stream.conclude(walked)?;
+        Ok((Symbols { file: file.clone(), version, start, end, count, places }, unsorted))
     }
 
     /// How many symbols there are.
@@ -167,6 +180,11 @@ pub struct SymbolsWalk {
 }
 
 impl SymbolsWalk {
+    /// The offset in the file of the next symbol.
+    pub(crate) fn offset(&self) -> u64 {
+        self.at
+    }
+
     /// Appends the next symbol to `bytes`; `false` at the end.
     ///
     /// # Errors
@@ -216,7 +234,13 @@ fn read_one(window: &mut Window, at: u64, end: u64, take: impl FnOnce(&[u8])) ->
     }
 }
 
-type Walked = (u64, u32, Vec<u32>, u64);
+struct Walked {
+    start: u64,
+    end: u64,
+    count: u32,
+    places: Vec<u32>,
+    unsorted: Option<u64>,
+}
 
 fn walk_all(file: &StoredFile, stream: &mut SectionStream) -> Result<Walked, Corruption> {
     let counted_at = stream.offset();
@@ -229,6 +253,7 @@ fn walk_all(file: &StoredFile, stream: &mut SectionStream) -> Result<Walked, Cor
     }
     let mut places = Vec::with_capacity(count.div_ceil(SAMPLED) as usize);
     let mut previous: Vec<u8> = Vec::new();
+    let mut unsorted = None;
     for number in 0..count {
         let at = stream.offset();
         if number % SAMPLED == 0 {
@@ -242,12 +267,12 @@ fn walk_all(file: &StoredFile, stream: &mut SectionStream) -> Result<Walked, Cor
             Ok(rises)
         })?;
         if !rises {
-            return Err(file.corruption(Section::Symbols, at, Fault::Order("symbols")));
+            unsorted = unsorted.or(Some(at));
         }
     }
     if stream.left() > 0 {
         let fault = Fault::Trailing(stream.left());
         return Err(file.corruption(Section::Symbols, stream.offset(), fault));
     }
-    Ok((start, count, places, stream.offset()))
+    Ok(Walked { start, end: stream.offset(), count, places, unsorted })
 }

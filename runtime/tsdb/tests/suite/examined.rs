@@ -15,7 +15,7 @@ fn stored(folder: &Path, name: &str) -> Option<StoredFile> {
     Some(StoredFile::new(name, Arc::new(Bytes::from(bytes))))
 }
 
-fn files(folder: &Path) -> BlockFiles {
+pub(super) fn files(folder: &Path) -> BlockFiles {
     let mut segments: Vec<String> = fs::read_dir(folder.join("chunks"))
         .into_iter()
         .flatten()

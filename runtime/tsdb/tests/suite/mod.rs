@@ -4,4 +4,5 @@ mod digests;
 mod examined;
 mod fixtures;
 mod recorded_blocks;
+mod repaired;
 mod same_bytes;

@@ -60,8 +60,18 @@ pub enum ProblemKind {
     ChunkDuplicate,
     /// Chunks of a series share time and differ.
     ChunkOverlap,
+    /// A chunk has no samples.
+    ChunkEmpty,
+    /// A chunk lies partly outside of the block's range of time.
+    ChunkExceedsBlock,
+    /// A segment has chunks that belong to no series.
+    ChunkUnreferenced,
+    /// A segment ends with bytes that are no chunk.
+    SegmentTrailing,
     /// The tombstones are damaged.
     Tombstones,
+    /// Tombstones name a series that is not there.
+    TombstonesUnknownSeries,
 }
 
 impl ProblemKind {
@@ -95,7 +105,12 @@ impl ProblemKind {
             ProblemKind::ChunkOrder => "chunk-order",
             ProblemKind::ChunkDuplicate => "chunk-duplicate",
             ProblemKind::ChunkOverlap => "chunk-overlap",
+            ProblemKind::ChunkEmpty => "chunk-empty",
+            ProblemKind::ChunkExceedsBlock => "chunk-exceeds-block",
+            ProblemKind::ChunkUnreferenced => "chunk-unreferenced",
+            ProblemKind::SegmentTrailing => "segment-trailing",
             ProblemKind::Tombstones => "tombstones",
+            ProblemKind::TombstonesUnknownSeries => "tombstones-unknown-series",
         }
     }
 
@@ -108,6 +123,11 @@ impl ProblemKind {
                 | ProblemKind::SeriesUtf8
                 | ProblemKind::SeriesNoChunks
                 | ProblemKind::ChunkDuplicate
+                | ProblemKind::ChunkEmpty
+                | ProblemKind::ChunkUnreferenced
+                | ProblemKind::SegmentTrailing
+                | ProblemKind::IndexLabelIndex
+                | ProblemKind::TombstonesUnknownSeries
         )
     }
 
@@ -141,6 +161,8 @@ pub struct Problem {
     pub examples: Vec<String>,
     /// How many there are.
     pub count: u64,
+    /// Whether [`super::super::repair`] mends all of them without the loss of a sample.
+    pub repairable: bool,
 }
 
 /// What is wrong with a block, by kind; bounded, however much that is.
@@ -153,24 +175,45 @@ const EXAMPLES_MAX: usize = 3;
 const EXAMPLE_CHARACTERS_MAX: usize = 400;
 
 impl Problems {
-    pub(super) fn add(&mut self, kind: ProblemKind, detail: String) {
-        let detail = match detail.char_indices().nth(EXAMPLE_CHARACTERS_MAX) {
-            Some((end, _)) => format!("{}…", detail.get(..end).unwrap_or_default()),
-            None => detail,
-        };
-        match self.0.iter_mut().find(|problem| problem.kind == kind) {
-            Some(problem) => {
-                problem.count = problem.count.saturating_add(1);
-                if problem.examples.len() < EXAMPLES_MAX {
-                    problem.examples.push(detail);
-                }
+    /// Adds what is wrong at a byte of a file.
+    pub(super) fn add(
+        &mut self,
+        kind: ProblemKind,
+        file: &str,
+        offset: u64,
+        repairable: bool,
+        detail: impl FnOnce() -> String,
+    ) {
+        let known = self.0.iter_mut().find(|problem| problem.kind == kind);
+        let problem = match known {
+            Some(problem) => problem,
+            None => {
+                self.0.push(Problem { kind, examples: Vec::new(), count: 0, repairable: true });
+                let Some(added) = self.0.last_mut() else { return };
+                added
             }
-            None => self.0.push(Problem { kind, examples: vec![detail], count: 1 }),
+        };
+        problem.count = problem.count.saturating_add(1);
+        problem.repairable &= repairable;
+        if problem.examples.len() < EXAMPLES_MAX {
+            let mut example = format!("{file} at byte {offset}: {}", detail());
+            if let Some((end, _)) = example.char_indices().nth(EXAMPLE_CHARACTERS_MAX) {
+                example.truncate(end);
+                example.push('…');
+            }
+            problem.examples.push(example);
         }
     }
 
-    pub(super) fn add_corruption(&mut self, corruption: &Corruption) {
-        self.add(ProblemKind::of(corruption), corruption.to_string());
+    pub(super) fn add_corruption(&mut self, corruption: &Corruption, repairable: bool) {
+        let Corruption { file, section, offset, fault } = corruption;
+        let kind = ProblemKind::of(corruption);
+        self.add(kind, file, *offset, repairable, || format!("{section}: {fault}"));
+    }
+
+    /// Whether all that is wrong can be mended without the loss of a sample.
+    pub fn are_repairable(&self) -> bool {
+        self.0.iter().all(|problem| problem.repairable)
     }
 
     /// Whether something of this kind was found.
