@@ -20,6 +20,7 @@ pub mod layers;
 pub mod memory;
 pub mod name;
 pub mod read;
+pub mod self_test;
 
 pub use bucket::{Attributes, Body, Bucket, BucketRef, Entry, Get, Listing, Put, Written};
 pub use chance::Chance;
@@ -30,3 +31,4 @@ pub use file_body::FileBody;
 pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub use read::{CopyError, copy_to, read_all};
+pub use self_test::{Finding, SelfTest, Step, self_test};

@@ -3,3 +3,4 @@
 mod contract;
 mod filesystem;
 mod s3;
+mod self_test;

@@ -49,9 +49,11 @@ impl InProcess {
 }
 
 pub(super) fn connect(address: SocketAddr, name: &str, more: &str) -> BucketRef {
+    let or =
+        |key: &str, value: &str| if more.contains(key) { String::new() } else { format!("{key}: {value}, ") };
+    let keys = or("access_key", "AKEY") + &or("secret_key", "s3cr3t");
     let config = format!(
-        "type: S3\nconfig: {{endpoint: '{address}', insecure: true, bucket: {name}, access_key: AKEY, \
-         secret_key: s3cr3t, part_size: 5242880, {more}}}"
+        "type: S3\nconfig: {{endpoint: '{address}', insecure: true, bucket: {name}, {keys}part_size: 5242880, {more}}}"
     );
     let surroundings =
         Surroundings { environment: &|_| None, clock: Arc::new(SystemClock), seed: 1, metrics: None };
