@@ -19,6 +19,8 @@ mod deletion;
 mod download;
 mod fetcher;
 pub mod filter;
+pub mod findings;
+mod go_duration;
 mod go_time;
 mod group_key;
 pub mod index_header;
@@ -27,8 +29,12 @@ mod local;
 mod marker;
 mod meta;
 mod object;
+pub mod rebuild;
+mod replicate;
+mod retention;
 pub mod shipper;
 mod store_time;
+pub mod survey;
 mod upload;
 
 pub use deletion::{
@@ -39,6 +45,7 @@ pub use fetcher::{
     BlockError, BlockState, Discovery, DiscoveryError, FetchError, Fetcher, FetcherConfig, FetcherMetrics,
     Listed, Partial, View,
 };
+pub use go_duration::go_duration;
 pub use go_time::{GoTime, GoTimeError};
 pub use group_key::{group_key, labels_hash};
 pub use marker::{
@@ -49,6 +56,8 @@ pub use meta::{
     Deletion, Downsample, FileEntry, FileHash, HashFunc, IndexStats, Interval, Meta, MetaError, Resolution,
     Rewrite, Source, Thanos,
 };
+pub use replicate::{ReplicateError, Replicated, replicate};
+pub use retention::{Expired, Retention};
 pub use store_time::{StoreTime, StoreTimeError};
 pub use tsdb::BlockId;
 pub use upload::{Upload, UploadError, Uploaded, read_local_meta};
