@@ -1,8 +1,12 @@
 //! The components that this build contains: one file per component, which turns flags into a configuration and runs it.
 
 mod reloader;
+mod tools;
 
+use anyhow::Context;
 use clap::{ArgMatches, Command};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 /// Runs a component with its flags until it ends.
 pub(crate) type Run = fn(&ArgMatches) -> anyhow::Result<()>;
@@ -13,5 +17,20 @@ pub(crate) const PLANNED: [&str; 9] =
 
 /// The command line of each component of this build, and what runs it.
 pub(crate) fn components() -> Vec<(Command, Run)> {
-    vec![(reloader::command(), reloader::run)]
+    vec![(reloader::command(), reloader::run), (tools::command(), tools::run)]
+}
+
+/// SIGTERM and SIGINT end the component with exit code 0.
+pub(crate) fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!(msg = "caught signal, exiting");
+        stop.cancel();
+    }))
 }

@@ -1,5 +1,11 @@
 //! Flags that several components share, as Thanos spells them.
 
+pub(crate) mod label_pair;
+pub(crate) mod negation;
+pub(crate) mod objstore;
+pub(crate) mod path_or_content;
+pub(crate) mod selector;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -3,3 +3,4 @@
 
 mod cli;
 mod reloader;
+mod tools;

@@ -24,6 +24,7 @@ use server::probe::Probe;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::commands::stop_on_signal;
 use crate::flags::{HttpFlags, LogFlags, PrometheusFlags};
 
 /// Reloads Prometheus (or Alertmanager) when its configuration changes, and never with one that it would refuse
@@ -192,19 +193,4 @@ async fn reload(flags: Flags) -> anyhow::Result<()> {
 
 fn routes(board: StatusBoard) -> Router {
     Router::new().route("/api/v1/status/reloader", get(move || async move { envelope::success(board.get()) }))
-}
-
-/// SIGTERM and SIGINT end the component with exit code 0.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    Ok(tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!(msg = "caught signal, exiting");
-        stop.cancel();
-    }))
 }

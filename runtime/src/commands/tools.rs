@@ -1,0 +1,35 @@
+//! `pronoiad tools`: one-off jobs on buckets.
+
+mod bucket;
+mod output;
+mod progress;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::flags::LogFlags;
+use crate::flags::negation::with_negations;
+
+/// The command line. The flags of logging may stand anywhere behind `tools`.
+pub(crate) fn command() -> Command {
+    let command = LogFlags::augment_args(Command::new("tools"))
+        .mut_args(|argument| argument.global(true))
+        .about("Looks at buckets and their blocks, and repairs them")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(bucket::command());
+    with_negations(command)
+}
+
+/// Runs the tool that was asked for.
+pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    LogFlags::from_arg_matches(matches)?.start();
+    let result = match matches.subcommand() {
+        Some(("bucket", arguments)) => bucket::run(arguments),
+        _ => Ok(()),
+    };
+    match result {
+        // Whoever reads the list has seen enough of it.
+        Err(error) if error.is::<output::Closed>() => Ok(()),
+        other => other,
+    }
+}
