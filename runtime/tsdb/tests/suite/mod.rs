@@ -3,6 +3,7 @@
 mod digests;
 mod examined;
 mod fixtures;
+mod killed;
 mod prometheus;
 mod recorded_blocks;
 mod repaired;
