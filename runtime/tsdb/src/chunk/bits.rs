@@ -157,6 +157,9 @@ impl BitReader<'_> {
     }
 }
 
+/// How many bytes of memory a chunk gets when it needs more.
+const GROWTH: usize = 64;
+
 /// Appends bits to bytes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BitWriter {
@@ -201,6 +204,10 @@ impl BitWriter {
             start -= 1;
         }
         let used = ((8 - free) & 7) + bits;
+        if self.bytes.capacity() - self.bytes.len() < 8 {
+            // Doubling would leave every other byte of a head's growing chunks unused.
+            self.bytes.reserve_exact(GROWTH);
+        }
         self.bytes.extend_from_slice(&word.to_be_bytes());
         self.bytes.truncate(start + used.div_ceil(8) as usize);
         self.free = (used.wrapping_neg() & 7) as u8;

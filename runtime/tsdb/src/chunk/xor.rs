@@ -224,8 +224,20 @@ impl XorAppender {
     pub fn new() -> Self {
         let mut bytes = Vec::with_capacity(128);
         bytes.extend_from_slice(&[0; HEADER]);
+        XorAppender { writer: BitWriter::new(bytes), ..XorAppender::empty() }
+    }
+
+    /// Begins the next chunk in the memory of this one, which is forgotten.
+    pub fn restart(&mut self) {
+        let mut bytes = std::mem::take(&mut self.writer).into_bytes();
+        bytes.clear();
+        bytes.extend_from_slice(&[0; HEADER]);
+        *self = XorAppender { writer: BitWriter::new(bytes), ..XorAppender::empty() };
+    }
+
+    const fn empty() -> Self {
         XorAppender {
-            writer: BitWriter::new(bytes),
+            writer: BitWriter::new(Vec::new()),
             timestamp: i64::MIN,
             delta: 0,
             value: XorValue::writing(0),

@@ -189,8 +189,10 @@ impl Series {
             _ => true,
         };
         if begins {
-            closed = self.close();
-            self.open = Open::Float(XorAppender::new());
+            closed = self.close_float() || self.close();
+            if self.open.is_none() {
+                self.open = Open::Float(XorAppender::new());
+            }
             self.begin(timestamp, range);
         }
         if let Open::Float(chunk) = &mut self.open {
@@ -300,9 +302,28 @@ impl Series {
             Open::Histogram(chunk) => (Encoding::Histogram, chunk.len(), chunk.into_bytes()),
             Open::FloatHistogram(chunk) => (Encoding::FloatHistogram, chunk.len(), chunk.into_bytes()),
         };
-        let place = Place::Memory(bytes.into());
-        self.closed.push(Closed { min_time: self.open_min, max_time, samples, encoding, place });
+        self.push_closed(max_time, samples, encoding, bytes.into());
         true
+    }
+
+    /// As [`Series::close`], where floats are to follow floats: the next chunk takes the memory of this one, which is about as
+    /// long.
+    fn close_float(&mut self) -> bool {
+        let max_time = self.committed_max();
+        let Open::Float(chunk) = &mut self.open else {
+            return false;
+        };
+        let (samples, bytes) = (chunk.len(), chunk.bytes().into());
+        chunk.restart();
+        self.push_closed(max_time, samples, Encoding::Xor, bytes);
+        true
+    }
+
+    fn push_closed(&mut self, max_time: i64, samples: u16, encoding: Encoding, bytes: Box<[u8]>) {
+        // There are few, and each lasts for long.
+        self.closed.reserve_exact(1);
+        let (min_time, place) = (self.open_min, Place::Memory(bytes));
+        self.closed.push(Closed { min_time, max_time, samples, encoding, place });
     }
 }
 
