@@ -139,9 +139,16 @@ struct Attached {
     out_of_order: Vec<Closed>,
 }
 
+/// Samples that wait to be applied series by series: at least, and at most.
+const PENDING_MIN: usize = 64 * 1024;
+const PENDING_MAX: usize = 1024 * 1024;
+
 /// Vectors that decoders fill again and again.
 #[derive(Default)]
 struct Buffers {
+    /// In-order floats that are not in their series yet. Scrape by scrape each series would be fetched from memory for a single
+    /// sample; sorted by series it is fetched for several.
+    pending: Vec<(Slot, i64, u64)>,
     samples: Vec<RefSample>,
     histograms: Vec<RefHistogram>,
     float_histograms: Vec<RefFloatHistogram>,
@@ -254,6 +261,7 @@ impl<'o> Replayer<'o> {
             }
             None => {}
         }
+        self.apply_pending();
         if let Some(torn) = reader.torn()
             && let Some(last) = reader.segment()
         {
@@ -268,6 +276,9 @@ impl<'o> Replayer<'o> {
             self.found.unknown_records += 1;
             return Ok(());
         };
+        if !matches!(kind, RecordType::Samples | RecordType::SamplesV2) {
+            self.apply_pending();
+        }
         match kind {
             RecordType::Samples | RecordType::SamplesV2 => {
                 let mut samples = std::mem::take(&mut self.buffers.samples);
@@ -400,25 +411,40 @@ impl<'o> Replayer<'o> {
     }
 
     fn samples(&mut self, samples: &[RefSample], out_of_order: bool) {
-        let range = self.options.chunk_range_ms;
         for sample in samples {
             let Some(slot) = self.wanted(sample.series, sample.timestamp, out_of_order) else {
                 continue;
             };
             if out_of_order {
                 self.out_of_order(slot, sample.timestamp, Value::Float(sample.value.to_bits()));
-                continue;
-            }
-            let Some(series) = self.state.series_mut(slot) else {
-                continue;
-            };
-            if sample.timestamp > series.last_time || series.last_time == i64::MIN {
-                if series.append_float(sample.timestamp, sample.value, range) {
-                    self.state.unstored.push(slot);
-                }
-                self.state.note_in_order(sample.timestamp);
+            } else {
+                self.buffers.pending.push((slot, sample.timestamp, sample.value.to_bits()));
             }
         }
+        if self.buffers.pending.len() >= (4 * self.state.live).clamp(PENDING_MIN, PENDING_MAX) {
+            self.apply_pending();
+        }
+    }
+
+    fn apply_pending(&mut self) {
+        let mut pending = std::mem::take(&mut self.buffers.pending);
+        // Stable: the samples of a series stay in their order.
+        pending.sort_by_key(|(slot, _, _)| *slot);
+        let range = self.options.chunk_range_ms;
+        let State { series, unstored, min_time, max_time, .. } = &mut self.state;
+        for (slot, timestamp, bits) in pending.drain(..) {
+            let Some(series) = series.get_mut(slot).and_then(Option::as_mut) else {
+                continue;
+            };
+            if timestamp > series.last_time || series.last_time == i64::MIN {
+                if series.append_float(timestamp, f64::from_bits(bits), range) {
+                    unstored.push(slot);
+                }
+                (*min_time, *max_time) = (timestamp.min(*min_time), timestamp.max(*max_time));
+            }
+        }
+        self.buffers.pending = pending;
+        self.state.store_chunks();
     }
 
     fn histogram(&mut self, sample: RefHistogram, out_of_order: bool) {
