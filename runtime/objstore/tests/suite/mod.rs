@@ -2,5 +2,7 @@
 
 mod contract;
 mod filesystem;
+mod layers;
+mod retry;
 mod s3;
 mod self_test;
