@@ -2,8 +2,6 @@
 //! crash tests kill.
 //!
 //! `append FOLDER [always]`: with `always` every batch is synced.
-#![expect(clippy::print_stdout, reason = "the acknowledgement is the result")]
-#![expect(clippy::disallowed_methods, reason = "a program reads its arguments")]
 
 use std::io::Write;
 use std::path::Path;

@@ -76,7 +76,7 @@ impl RangeRead for Bytes {
 }
 
 /// A file that is being written.
-pub trait FileWrite: io::Write + Debug + Send {
+pub trait FileWrite: io::Write + Debug + Send + Sync {
     /// Returns once everything written so far would survive a loss of power.
     ///
     /// # Errors

@@ -87,6 +87,19 @@ impl Default for HeadOptions {
     }
 }
 
+impl HeadOptions {
+    /// Without the values that mean nothing: a range has a millisecond at least, a chunk a sample.
+    const fn sound(mut self) -> Self {
+        if self.chunk_range_ms < 1 {
+            self.chunk_range_ms = 1;
+        }
+        if self.out_of_order_samples_max < 1 {
+            self.out_of_order_samples_max = 1;
+        }
+        self
+    }
+}
+
 /// What is in a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeadStats {
@@ -113,6 +126,7 @@ pub struct Head {
 impl Head {
     /// A head without log and files: for tests of speed and for what need not survive.
     pub fn in_memory(options: HeadOptions) -> Self {
+        let options = options.sound();
         let state = RwLock::new(State::new(options.exemplars_max));
         Head { options, disk: None, state, durability: Durability::default() }
     }

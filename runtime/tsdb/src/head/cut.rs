@@ -1,5 +1,6 @@
 //! Cuts blocks from the head.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,18 +109,20 @@ impl Head {
                 Some((series.reference, series.out_of_order.as_ref()?.closed.len()))
             })
             .collect();
-        let (oldest, newest) = (state.out_of_order_min, state.out_of_order_max);
         let all = snapshot::select(&state, &[], i64::MIN, i64::MAX, Which::OutOfOrder);
         drop(state);
         self.durability.wait(ticket)?;
         let mut blocks = Vec::new();
         let range = self.options().chunk_range_ms;
-        let mut end = range_end(oldest, range);
-        while end.saturating_sub(range) <= newest {
+        let mut ends = BTreeSet::new();
+        for series in all.series() {
+            let samples = series.samples(i64::MIN, i64::MAX)?;
+            ends.extend(samples.iter().map(|sample| range_end(sample.timestamp, range)));
+        }
+        for end in ends {
             let mut meta = BlockMeta::new(next_id(), end.saturating_sub(range), end);
             meta.compaction.hints.push(FROM_OUT_OF_ORDER.to_owned());
             blocks.extend(write_block(fs, parent, meta, &all)?);
-            end = end.saturating_add(range);
         }
         self.forget_out_of_order(&captured, segment)?;
         Ok(blocks)

@@ -170,6 +170,14 @@ impl Db {
         Ok(cut)
     }
 
+    /// Makes everything durable and gives up the folder.
+    ///
+    /// # Errors
+    /// [`DbError`]: what was acknowledged may not survive a loss of power.
+    pub fn close(self) -> Result<(), DbError> {
+        Ok(self.head.sync().map_err(CutError::from)?)
+    }
+
     fn remove_old(&self) -> Result<(), DbError> {
         if self.options.retention_ms <= 0 {
             return Ok(());

@@ -102,6 +102,7 @@ impl Head {
         min_valid_time: i64,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Head, Replay), OpenError> {
+        let options = options.sound();
         let (wal, wbl) = (folder.join("wal"), folder.join("wbl"));
         fs.create_dir_all(&wal).map_err(disk(&wal))?;
         let mut replay = Replayer::new(&options);
@@ -116,6 +117,10 @@ impl Head {
         replay.log(&*fs, segments, false, progress)?;
         replay.log(&*fs, others, true, progress)?;
         let Replayer { mut state, found, .. } = replay;
+        if state.min_time != i64::MAX {
+            // A chunk may begin before the end of the newest block.
+            state.min_time = state.min_time.max(min_valid_time);
+        }
         state.collect_garbage();
         state.wal = Some(Wal::open(fs.clone(), &wal, options.wal)?);
         if out_of_order {

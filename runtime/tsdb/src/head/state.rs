@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::{HashMap, HashSet, HashTable};
 
 use crate::wal::Wal;
 use crate::wal::record::{RefFloatHistogram, RefHistogram, RefSample, SeriesRef};
@@ -200,6 +200,8 @@ impl State {
         (self.postings, self.live) = (Postings::default(), 0);
         self.by_labels = HashTable::with_capacity(old.len());
         self.by_ref = HashMap::default();
+        let set = |slots: &[Slot]| slots.iter().copied().collect::<HashSet<Slot, FixedState>>();
+        let waiting = [set(&self.unlogged), set(&self.unstored)];
         let (mut unlogged, mut unstored) = (Vec::new(), Vec::new());
         for (old_slot, series) in old.into_values().enumerate() {
             let Some(mut series) = series else {
@@ -210,7 +212,7 @@ impl State {
             let Ok(slot) = self.create(&labels, series.reference) else {
                 continue;
             };
-            for (before, after) in [(&self.unlogged, &mut unlogged), (&self.unstored, &mut unstored)] {
+            for (before, after) in waiting.iter().zip([&mut unlogged, &mut unstored]) {
                 if before.contains(&(old_slot as Slot)) {
                     after.push(slot);
                 }

@@ -10,7 +10,7 @@ use crate::wal::record::SeriesRef;
 use crate::wal::{LogError, segments};
 
 use super::Head;
-use super::series::Place;
+use super::series::{Open, Place, Series};
 use super::state::State;
 
 /// The head could not forget what is in blocks. Nothing is lost; it can be tried again.
@@ -45,10 +45,10 @@ impl error_kind::Kind for TruncateError {
 
 impl State {
     /// Drops the in-order chunks that end before this time, and the series of which nothing is left.
-    pub(super) fn truncate_before(&mut self, time: i64) {
+    pub(super) fn truncate_before(&mut self, time: i64, range: i64) {
         for series in self.series.iter_mut().flatten() {
             if !series.open.is_none() && series.committed_max() < time {
-                series.open = super::series::Open::None;
+                series.open = Open::None;
             }
             if series.closed.first().is_some_and(|chunk| chunk.max_time < time) {
                 series.closed.retain(|chunk| chunk.max_time >= time);
@@ -60,8 +60,11 @@ impl State {
         }
         self.min_valid_time = self.min_valid_time.max(time);
         if self.min_time < time {
-            self.min_time = time;
             self.max_time = self.max_time.max(time);
+            // From the oldest sample that is left, so that ranges without any are passed over; but not from one that is newer
+            // than what may still be appended.
+            let oldest = self.series.iter().flatten().filter_map(Series::min_time).min().unwrap_or(time);
+            self.min_time = oldest.min(self.max_time.saturating_sub(range / 2)).max(time);
         }
         self.collect_garbage();
     }
@@ -111,7 +114,7 @@ impl Head {
         if state.min_time >= time && state.min_valid_time >= time {
             return Ok(None);
         }
-        state.truncate_before(time);
+        state.truncate_before(time, self.options.chunk_range_ms);
         drop(state);
         let stats = self.truncate_log(time)?;
         self.truncate_files()?;

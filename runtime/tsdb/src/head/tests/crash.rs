@@ -237,3 +237,42 @@ fn the_head_forgets_what_is_in_blocks_and_the_log_stays_short() {
     assert!(size("/data/chunks_head") < 20_000, "{}", size("/data/chunks_head"));
     assert!(db.blocks().unwrap().0.len() > 30);
 }
+
+#[test]
+fn commits_that_wait_for_one_sync_are_all_durable_after_it() {
+    let options = options(Fsync::Always);
+    let sim = SimFs::new();
+    let db = open_db(&sim, options).unwrap();
+    let syncs = sim.syncs();
+    std::thread::scope(|scope| {
+        for thread in 0..8i64 {
+            let head = db.head();
+            scope.spawn(move || {
+                let thread = thread.to_string();
+                for step in 1..=50 {
+                    add(head, &[("thread", &thread)], step * 1000, step as f64);
+                }
+            });
+        }
+    });
+    assert!(sim.syncs() - syncs <= 2 * 400 + 50, "two logs, at most one sync of each for a commit");
+    let before = contents(db.head());
+    assert_eq!(before.values().flatten().count(), 400);
+    drop(db);
+    sim.crash(7);
+    let db = open_db(&sim, options).unwrap();
+    assert_eq!(contents(db.head()), before);
+    db.close().unwrap();
+}
+
+#[test]
+fn samples_far_apart_make_no_empty_ranges() {
+    let (sim, mut ids) = (SimFs::new(), ids(1));
+    let db = open_db(&sim, options(Fsync::Segment)).unwrap();
+    add(db.head(), &[("a", "1")], 1000, 1.0);
+    add(db.head(), &[("a", "1")], 1_704_067_200_000, 2.0);
+    add(db.head(), &[("a", "1")], i64::MAX - 5, 3.0);
+    let before = contents(db.head());
+    assert!(db.compact(&mut ids).unwrap().len() >= 2);
+    assert_eq!(all(&sim, &db), before);
+}
