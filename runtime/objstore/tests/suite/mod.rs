@@ -6,3 +6,4 @@ mod layers;
 mod retry;
 mod s3;
 mod self_test;
+mod wire;
