@@ -21,6 +21,7 @@ fn kills() -> u64 {
     std::env::var("PRONOIA_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20)
 }
 
+#[expect(clippy::print_stderr, reason = "the figures of a run by hand")]
 #[test]
 fn nothing_that_was_acknowledged_is_lost_when_the_process_is_killed() {
     let program = test_binary("append");

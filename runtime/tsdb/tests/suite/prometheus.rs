@@ -48,7 +48,7 @@ impl Prometheus {
             .expect("prometheus is installed");
         let prometheus = Prometheus { child, address };
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !prometheus.get("/-/ready").is_some_and(|(status, _)| status == 200) {
+        while prometheus.get("/-/ready").is_none_or(|(status, _)| status != 200) {
             let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "Prometheus is not ready: {log}");
             thread::sleep(Duration::from_millis(100));
