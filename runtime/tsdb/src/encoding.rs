@@ -117,7 +117,16 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Fault::Short`], [`Fault::Varint`].
+    #[inline]
     pub fn uvarint(&mut self) -> Result<u64, At> {
+        // Most are lengths and differences below 128.
+        if let Some((byte, rest)) = self.rest.split_first()
+            && *byte < 0x80
+        {
+            self.rest = rest;
+            self.offset += 1;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0u64;
         for (at, byte) in self.rest.iter().enumerate() {
             let bits = u64::from(byte & 0x7f);

@@ -52,10 +52,6 @@ pub fn repair(
         return Err(RepairError::Lossy(meta.ulid));
     };
     let tombstones = files.tombstones.as_ref().map(Tombstones::read).transpose()?.unwrap_or_default();
-    // References to series change, so that what was deleted would have to be translated; such blocks are left alone.
-    if !tombstones.is_empty() {
-        return Err(RepairError::Lossy(meta.ulid));
-    }
     let mut old = Old::open(index)?;
     old.series.sort_by(|one, other| one.labels.cmp(&other.labels));
     let segments = super::examine::in_order(&files.segments).ok_or(RepairError::Lossy(meta.ulid))?;
@@ -63,6 +59,7 @@ pub fn repair(
     let mut reader = segments.reader();
     let mut writer = BlockWriter::create(fs, parent, id, Arc::new(old.symbols))?;
     let mut scratch = Scratch::default();
+    let mut deleted = Tombstones::default();
     for series in &old.series {
         let mut chunks: Vec<(i64, i64, Encoding, Vec<u8>)> = Vec::with_capacity(series.chunks.len());
         for chunk in &series.chunks {
@@ -89,9 +86,12 @@ pub fn repair(
                 data,
             })
             .collect();
-        writer.add_series(&series.labels, &chunks)?;
+        let reference = writer.add_series(&series.labels, &chunks)?;
+        for interval in tombstones.of(series.reference) {
+            deleted.add(reference, *interval);
+        }
     }
-    Ok(writer.finish(descendant(meta, examination, id), &tombstones)?)
+    Ok(writer.finish(descendant(meta, examination, id), &deleted)?)
 }
 
 /// The new block's meta.json, but for its counts.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::block_id::BlockId;
 use crate::chunk::{ChunkError, Encoding, sample_count};
 use crate::fs::Fs;
-use crate::index::{ChunkMeta, IndexWriteError, IndexWriter, SymbolTable};
+use crate::index::{ChunkMeta, IndexWriteError, IndexWriter, SeriesRef, SymbolTable};
 
 use super::meta::{BlockMeta, BlockStats};
 use super::segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
@@ -116,7 +116,7 @@ impl BlockWriter {
         Ok(writer)
     }
 
-    /// Appends a series with its chunks: labels as symbols, sorted, behind the series before; chunks in order of time, without
+    /// Appends a series with its chunks and gives its reference, as tombstones need it: labels as symbols, sorted, behind the series before; chunks in order of time, without
     /// overlap.
     ///
     /// # Errors
@@ -126,10 +126,10 @@ impl BlockWriter {
         &mut self,
         labels: &[(u32, u32)],
         chunks: &[ChunkData<'_>],
-    ) -> Result<(), BlockWriteError> {
+    ) -> Result<SeriesRef, BlockWriteError> {
         let path = self.unfinished.join(CHUNKS_FOLDER);
         let (Some(segments), Some(index)) = (self.chunks.as_mut(), self.index.as_mut()) else {
-            return Ok(());
+            return Ok(SeriesRef::default());
         };
         self.metas.clear();
         segments.begin_series();
@@ -149,10 +149,10 @@ impl BlockWriter {
             let (min_time, max_time) = (chunk.min_time, chunk.max_time);
             self.metas.push(ChunkMeta { min_time, max_time, reference });
         }
-        index.add_series(labels, &self.metas)?;
+        let reference = index.add_series(labels, &self.metas)?;
         self.stats.num_series = self.stats.num_series.saturating_add(1);
         self.stats.num_chunks = self.stats.num_chunks.saturating_add(chunks.len() as u64);
-        Ok(())
+        Ok(reference)
     }
 
     /// What was written so far.

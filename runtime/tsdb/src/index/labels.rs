@@ -8,8 +8,8 @@ use crate::stored::Window;
 use super::symbols::Symbols;
 use super::toc::Version;
 
-/// So many groups of 32 symbols are kept: about 8 MB with symbols of 30 bytes.
-const GROUPS_MAX: usize = 8 << 10;
+/// The memory that a cache takes at most before it begins anew.
+const BYTES_MAX: usize = 32 << 20;
 
 /// Resolves symbols of one index; has no lock, so each caller has its own.
 #[derive(Debug)]
@@ -76,8 +76,9 @@ impl SymbolCache {
     }
 
     fn load(&mut self, key: u32) -> Result<Group, Corruption> {
-        // Texts may be long: 64 MB are the limit whatever their number.
-        if self.groups.len() >= GROUPS_MAX || self.bytes.len() > 64 << 20 {
+        // Four bytes for each end, about thirty for each group.
+        let taken = self.bytes.len() + 4 * self.ends.len() + 30 * self.groups.len();
+        if taken > BYTES_MAX {
             self.groups.clear();
             self.ends.clear();
             self.bytes.clear();

@@ -225,12 +225,18 @@ pub(crate) fn walk_entries(
         let fault = Fault::OutOfRange { what: "number of entries", value: count.into(), max };
         return Err(file.corruption(section, counted_at, fault));
     }
-    for _ in 0..count {
-        let at = stream.offset();
-        stream.read(|reader| {
-            let (name, value, offset, _) = entry(reader)?;
-            Ok(take(at, at.saturating_sub(start) as u32, name, value, offset))
-        })??;
+    let mut refused = None;
+    let walked = stream.read_each(count, |_, reader| {
+        let at = reader.offset();
+        let (name, value, offset, _) = entry(reader)?;
+        take(at, at.saturating_sub(start) as u32, name, value, offset).map_err(|corruption| {
+            refused = Some(corruption);
+            reader.fault(Fault::Order("entries"))
+        })
+    });
+    match refused {
+        Some(corruption) => return Err(corruption),
+        None => walked?,
     }
     if stream.left() > 0 {
         return Err(file.corruption(section, stream.offset(), Fault::Trailing(stream.left())));

@@ -254,22 +254,19 @@ fn walk_all(file: &StoredFile, stream: &mut SectionStream) -> Result<Walked, Cor
     let mut places = Vec::with_capacity(count.div_ceil(SAMPLED) as usize);
     let mut previous: Vec<u8> = Vec::new();
     let mut unsorted = None;
-    for number in 0..count {
-        let at = stream.offset();
+    stream.read_each(count, |number, reader| {
+        let at = reader.offset();
+        let symbol = reader.uvarint_bytes()?;
         if number % SAMPLED == 0 {
             places.push(at.saturating_sub(start) as u32);
         }
-        let rises = stream.read(|reader| {
-            let symbol = reader.uvarint_bytes()?;
-            let rises = number == 0 || previous.as_slice() < symbol;
-            previous.clear();
-            previous.extend_from_slice(symbol);
-            Ok(rises)
-        })?;
-        if !rises {
+        if number > 0 && previous.as_slice() >= symbol {
             unsorted = unsorted.or(Some(at));
         }
-    }
+        previous.clear();
+        previous.extend_from_slice(symbol);
+        Ok(())
+    })?;
     if stream.left() > 0 {
         let fault = Fault::Trailing(stream.left());
         return Err(file.corruption(Section::Symbols, stream.offset(), fault));

@@ -88,6 +88,44 @@ impl SectionStream {
         }
     }
 
+    /// Reads `count` values with `each`, which may be called again for the same one with more bytes. The first argument is the
+    /// number of the value.
+    ///
+    /// # Errors
+    /// As [`SectionStream::read`].
+    pub(crate) fn read_each(
+        &mut self,
+        count: u32,
+        mut each: impl FnMut(u32, &mut Reader<'_>) -> Result<(), At>,
+    ) -> Result<(), Corruption> {
+        let mut done = 0u32;
+        let mut wanted = BUFFER_BYTES;
+        while done < count {
+            let mut reader = Reader::new(self.buffer.get(self.at..).unwrap_or(&[]), self.offset());
+            let (before, first) = (reader.len(), done);
+            let mut failed = None;
+            while done < count {
+                let mark = reader.clone();
+                if let Err(at) = each(done, &mut reader) {
+                    (reader, failed) = (mark, Some(at));
+                    break;
+                }
+                done = done.saturating_add(1);
+            }
+            self.at = self.at.saturating_add(before.saturating_sub(reader.len()));
+            match failed {
+                None => {}
+                Some(At { fault: Fault::Short { .. }, .. }) if self.loaded < self.end => {
+                    // One value that is larger than the buffer: as much as the section has, if need be.
+                    wanted = if done == first { wanted.saturating_mul(2) } else { BUFFER_BYTES };
+                    self.load(wanted)?;
+                }
+                Some(at) => return Err(self.file.at(self.section, at)),
+            }
+        }
+        Ok(())
+    }
+
     /// Reads four bytes, big-endian.
     pub(crate) fn u32(&mut self) -> Result<u32, Corruption> {
         self.read(|reader| reader.u32())

@@ -5,6 +5,8 @@ mod examined;
 mod fixtures;
 mod killed;
 mod prometheus;
+mod promtool;
+mod random_blocks;
 mod recorded_blocks;
 mod repaired;
 mod same_bytes;
