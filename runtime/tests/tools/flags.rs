@@ -103,7 +103,7 @@ fn a_closed_pipe_is_no_failure() {
     let bucket = Bucket::new();
     for number in 0..3000 {
         let id = format!("01HK153X01000000000000{number:04}");
-        let text = super::METAS[0].json().to_string().replace(super::METAS[0].id, &id);
+        let text = METAS[0].json().to_string().replace(METAS[0].id, &id);
         bucket.write(&format!("{id}/meta.json"), text);
     }
     let script =

@@ -1,12 +1,14 @@
 //! `pronoiad tools bucket` as a user calls it, on buckets in folders.
 
 mod flags;
+mod generated;
 mod inspect;
 mod lifecycle;
 mod ls;
 mod mark;
 mod rewritten;
 mod verify;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -170,6 +172,7 @@ fn from(output: Output) -> Run {
 }
 
 /// The recorded data, if it is at hand.
+#[expect(clippy::print_stderr, reason = "a suite that is left out must say so")]
 pub(crate) fn fixtures() -> Option<PathBuf> {
     match std::env::var_os("PRONOIA_SHARED") {
         Some(folder) => Some(PathBuf::from(folder).join("fixtures")),

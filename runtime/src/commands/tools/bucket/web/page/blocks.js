@@ -57,6 +57,7 @@ async function load() {
     overlaps();
     levels();
     if (state.from === 0 && state.to === 1) everything();
+    named();
     draw();
   } catch (error) {
     problem("The list of blocks cannot be read: " + error.message);
@@ -201,6 +202,16 @@ function choose(block, node) {
   document.querySelectorAll(".chosen").forEach((one) => one.classList.remove("chosen"));
   node.classList.add("chosen");
   state.chosen = block.ulid;
+  // So that a block can be pointed at.
+  history.replaceState(null, "", "#" + block.ulid);
+  details(block);
+}
+
+// The block that the address names.
+function named() {
+  const block = state.blocks.find((one) => "#" + one.ulid === location.hash);
+  if (!block || state.chosen === block.ulid) return;
+  state.chosen = block.ulid;
   details(block);
 }
 
@@ -273,6 +284,7 @@ at("pan-forth").addEventListener("click", () => zoom(1, 0.3));
 at("filters").addEventListener("input", draw);
 at("filters").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("resize", axis);
+window.addEventListener("hashchange", () => { named(); draw(); });
 
 at("axis").addEventListener("pointerdown", (event) => {
   const track = at("axis"), box = track.getBoundingClientRect();
