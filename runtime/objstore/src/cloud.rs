@@ -43,6 +43,15 @@ pub(crate) struct Cloud {
     part_size: Option<u64>,
     /// Goes along with every object.
     attributes: StoreAttributes,
+    /// Makes the bucket where it is missing and may be made.
+    maker: Option<Arc<dyn Maker>>,
+}
+
+/// Makes a bucket.
+#[async_trait]
+pub(crate) trait Maker: Send + Sync {
+    /// Makes it; one that is there is fine.
+    async fn make(&self) -> object_store::Result<()>;
 }
 
 impl Cloud {
@@ -58,6 +67,31 @@ impl Cloud {
     ) -> Result<T, BucketError> {
         let (done, answer) = observed(work).await;
         done.map_err(|error| self.failed(name, error, &answer))
+    }
+
+    /// Whether the bucket was missing and is there now.
+    async fn made_after(&self, error: &BucketError) -> Result<bool, BucketError> {
+        match (&self.maker, error) {
+            (Some(maker), BucketError::NoSuchBucket { .. }) => {
+                self.on(&self.name, maker.make()).await?;
+                tracing::info!(bucket = self.name, "the bucket was missing and was made");
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn put_once(&self, name: &str, body: &dyn Body, put: Put) -> Result<Written, BucketError> {
+        match self.part_size {
+            Some(part_size) if put == Put::Replace && body.size() > part_size => {
+                self.put_in_parts(name, body, part_size).await
+            }
+            _ if body.size() > MAX_SINGLE_PUT => Err(BucketError::NotSupported {
+                bucket: self.name.clone(),
+                what: "an object of more than 5 GiB in one piece",
+            }),
+            _ => self.put_whole(name, body, put).await,
+        }
     }
 
     async fn shallow(&self, folder: &str) -> Result<Vec<Entry>, BucketError> {
@@ -131,7 +165,11 @@ impl Bucket for Cloud {
             let entries = async move {
                 match self.shallow(&folder).await {
                     Ok(entries) => entries.into_iter().map(Ok).collect(),
-                    Err(error) => vec![Err(error)],
+                    Err(error) => match self.made_after(&error).await {
+                        Ok(true) => Vec::new(),
+                        Ok(false) => vec![Err(error)],
+                        Err(error) => vec![Err(error)],
+                    },
                 }
             };
             return Box::pin(futures::FutureExt::flatten_stream(async move {
@@ -162,7 +200,11 @@ impl Bucket for Cloud {
                         }
                         Err(error) => {
                             let error = self.failed(&folder, error, &answer);
-                            return Some((Err(error), (objects, prefix, true)));
+                            return match self.made_after(&error).await {
+                                Ok(true) => None,
+                                Ok(false) => Some((Err(error), (objects, prefix, true))),
+                                Err(error) => Some((Err(error), (objects, prefix, true))),
+                            };
                         }
                     }
                 }
@@ -224,15 +266,9 @@ impl Bucket for Cloud {
 
     async fn put(&self, name: &str, body: Arc<dyn Body>, put: Put) -> Result<Written, BucketError> {
         check_name(name)?;
-        match self.part_size {
-            Some(part_size) if put == Put::Replace && body.size() > part_size => {
-                self.put_in_parts(name, body.as_ref(), part_size).await
-            }
-            _ if body.size() > MAX_SINGLE_PUT => Err(BucketError::NotSupported {
-                bucket: self.name.clone(),
-                what: "an object of more than 5 GiB in one piece",
-            }),
-            _ => self.put_whole(name, body.as_ref(), put).await,
+        match self.put_once(name, body.as_ref(), put).await {
+            Err(error) if self.made_after(&error).await? => self.put_once(name, body.as_ref(), put).await,
+            done => done,
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::{Attributes, ClientOptions, RetryConfig};
+use async_trait::async_trait;
+use object_store::azure::{AzureAuthorizer, AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody};
+use object_store::{Attributes, ClientOptions, HeaderValue, RetryConfig};
 
-use super::Cloud;
 use super::answer::Redactor;
 use super::connector::{Connector, Habits};
+use super::{Cloud, Maker};
 use crate::config::{AzureCredentials, AzureSettings, ConfigError, Environment};
 use crate::layers::RequestCounts;
 
@@ -32,15 +34,15 @@ pub(crate) fn bucket(
 ) -> Result<Cloud, ConfigError> {
     let refused = |error| ConfigError::Client { kind: "AZURE", source: Box::new(error) };
     let connector = Connector::new("AZURE", &settings.http, environment, Habits::default(), counts)?;
-    let plain = settings.endpoint.starts_with("http://");
+    let options = ClientOptions::new().with_allow_http(settings.endpoint.starts_with("http://"));
     let mut secrets = Vec::new();
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(&settings.account)
         .with_container_name(&settings.container)
         .with_endpoint(settings.endpoint.clone())
-        .with_client_options(ClientOptions::new().with_allow_http(plain))
+        .with_client_options(options.clone())
         .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-        .with_http_connector(connector);
+        .with_http_connector(connector.clone());
     builder = match &settings.credentials {
         AzureCredentials::AccountKey(key) => {
             secrets.push(key.expose().to_owned());
@@ -57,13 +59,59 @@ pub(crate) fn bucket(
         AzureCredentials::UserAssigned(id) => builder.with_client_id(id),
         AzureCredentials::Chain => with_chain(builder, environment, &mut secrets),
     };
+    let client = Arc::new(builder.build().map_err(refused)?);
+    let maker: Option<Arc<dyn Maker>> = match settings.create_container {
+        true => Some(Arc::new(ContainerMaker {
+            client: Arc::clone(&client),
+            http: connector.connect(&options).map_err(refused)?,
+            account: settings.account.clone(),
+            url: format!("{}/{}?restype=container", settings.endpoint, settings.container),
+        })),
+        false => None,
+    };
     Ok(Cloud {
         name: format!("azure://{}/{}", settings.account, settings.container),
-        client: Arc::new(builder.build().map_err(refused)?),
+        client,
         redactor: Redactor::new(secrets),
         part_size: Some(PART_SIZE),
         attributes: Attributes::new(),
+        maker,
     })
+}
+
+/// Makes a container, which `object_store` does not.
+struct ContainerMaker {
+    client: Arc<MicrosoftAzure>,
+    http: HttpClient,
+    account: String,
+    url: String,
+}
+
+/// The store did not make the container.
+#[derive(Debug, thiserror::Error)]
+#[error("the container was not made: status {0}")]
+struct NotMade(u16);
+
+#[async_trait]
+impl Maker for ContainerMaker {
+    async fn make(&self) -> object_store::Result<()> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic {
+            store: "Azure",
+            source,
+        };
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.method_mut() = "PUT".parse().map_err(|error| failed(Box::new(error)))?;
+        *request.uri_mut() = self.url.parse().map_err(|error| failed(Box::new(error)))?;
+        request.headers_mut().insert("content-length", HeaderValue::from_static("0"));
+        let credential = self.client.credentials().get_credential().await?;
+        AzureAuthorizer::new(&credential, &self.account).try_authorize(&mut request)?;
+        let answer = self.http.execute(request).await.map_err(|error| failed(Box::new(error)))?;
+        match answer.status().as_u16() {
+            // Somebody else was faster.
+            200..=299 | 409 => Ok(()),
+            status => Err(failed(Box::new(NotMade(status)))),
+        }
+    }
 }
 
 fn with_chain(

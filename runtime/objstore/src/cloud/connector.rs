@@ -23,7 +23,7 @@ use crate::layers::RequestCounts;
 const SLOWEST: u64 = 64 << 10;
 
 /// Makes the clients of one bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Connector {
     /// With TLS alone, and with what the store is configured for; the first never talks plain HTTP.
     secure: reqwest::Client,

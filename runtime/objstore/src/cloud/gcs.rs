@@ -28,7 +28,8 @@ pub(crate) fn bucket(
         .with_http_connector(connector);
     if let Some(host) = &emulator {
         let url = if host.contains("://") { host.clone() } else { format!("http://{host}") };
-        builder = builder.with_base_url(url.trim_end_matches('/')).with_skip_signature(true);
+        // A token of no value, so that nobody asks the machine for one.
+        builder = builder.with_base_url(url.trim_end_matches('/')).with_bearer_token("emulator");
     } else if let Some(account) = &settings.service_account {
         builder = builder.with_service_account_key(account.expose());
         secrets.extend(secrets_of(account.expose()));
@@ -41,6 +42,7 @@ pub(crate) fn bucket(
         redactor: Redactor::new(secrets),
         part_size: Some(settings.part_size),
         attributes: Attributes::new(),
+        maker: None,
     })
 }
 

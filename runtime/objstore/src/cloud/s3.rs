@@ -93,6 +93,7 @@ pub(crate) fn bucket(
         redactor: Redactor::new(secrets),
         part_size: settings.part_size,
         attributes,
+        maker: None,
     })
 }
 
