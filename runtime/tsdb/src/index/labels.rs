@@ -1,5 +1,7 @@
 //! Text out of symbols: a cache of symbols for one caller, and an arena for the labels it makes.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 use crate::corruption::{Corruption, Fault, Section};
@@ -16,23 +18,37 @@ const BYTES_MAX: usize = 32 << 20;
 pub struct SymbolCache {
     symbols: Symbols,
     window: Window,
-    /// Where the ends of a group stand in `ends`; for format 1 the key is a symbol's offset.
-    groups: HashMap<u32, Group, foldhash::fast::FixedState>,
+    /// For each group of 32 symbols its place in `groups`; empty for format 1.
+    places: Vec<u32>,
+    /// For each offset its place in `groups`; for format 1 only.
+    by_offset: HashMap<u32, u32, foldhash::fast::FixedState>,
+    groups: Vec<Group>,
     ends: Vec<u32>,
     bytes: Vec<u8>,
 }
 
+/// Symbols that stand behind each other in a cache.
 #[derive(Debug, Clone, Copy)]
 struct Group {
+    /// The place of their first end in `ends`.
     ends: u32,
     count: u32,
-    bytes: u32,
+    /// Where the first begins.
+    start: u32,
 }
+
+const NOWHERE: u32 = u32::MAX;
 
 impl SymbolCache {
     pub(crate) fn new(symbols: Symbols, window: Window) -> Self {
-        let groups = HashMap::with_hasher(foldhash::fast::FixedState::default());
-        SymbolCache { symbols, window, groups, ends: Vec::new(), bytes: Vec::new() }
+        let groups = match symbols.version() {
+            Version::V1 => 0,
+            Version::V2 | Version::V3 => symbols.groups() as usize,
+        };
+        let by_offset = HashMap::with_hasher(foldhash::fast::FixedState::default());
+        let places = vec![NOWHERE; groups];
+        let (groups, ends, bytes) = (Vec::new(), Vec::new(), Vec::new());
+        SymbolCache { symbols, window, places, by_offset, groups, ends, bytes }
     }
 
     /// The bytes of a symbol.
@@ -40,29 +56,8 @@ impl SymbolCache {
     /// # Errors
     /// [`Fault::OutOfRange`] where the index has no such symbol; whatever the disk says.
     pub fn bytes(&mut self, symbol: u32) -> Result<&[u8], Corruption> {
-        if !self.symbols.may_be_symbol(symbol) {
-            let max = u64::from(self.symbols.len()).saturating_sub(1);
-            let fault = Fault::OutOfRange { what: "symbol", value: symbol.into(), max };
-            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
-        }
-        let (key, member) = match self.symbols.version() {
-            Version::V1 => (symbol, 0),
-            Version::V2 | Version::V3 => self.symbols.group_of(symbol),
-        };
-        let group = match self.groups.get(&key) {
-            Some(group) => *group,
-            None => self.load(key)?,
-        };
-        let end_of = |member: u32| self.ends.get(group.ends.saturating_add(member) as usize).copied();
-        let start = match member.checked_sub(1) {
-            Some(before) => end_of(before),
-            None => Some(group.bytes),
-        };
-        let (Some(start), Some(end), true) = (start, end_of(member), member < group.count) else {
-            let fault = Fault::Rule("a symbol that was there is gone");
-            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
-        };
-        Ok(self.bytes.get(start as usize..end as usize).unwrap_or(&[]))
+        let range = self.locate(symbol)?;
+        Ok(self.bytes.get(range).unwrap_or(&[]))
     }
 
     /// The text of a symbol.
@@ -70,20 +65,52 @@ impl SymbolCache {
     /// # Errors
     /// As [`SymbolCache::bytes`], and [`Fault::Utf8`].
     pub fn text(&mut self, symbol: u32) -> Result<&str, Corruption> {
-        let file = self.window.file().clone();
-        std::str::from_utf8(self.bytes(symbol)?)
-            .map_err(|_| file.corruption(Section::Symbols, 0, Fault::Utf8("a symbol")))
+        let range = self.locate(symbol)?;
+        let bytes = self.bytes.get(range).unwrap_or(&[]);
+        std::str::from_utf8(bytes)
+            .map_err(|_| self.window.file().corruption(Section::Symbols, 0, Fault::Utf8("a symbol")))
+    }
+
+    /// Where in `bytes` a symbol is, loaded if need be.
+    fn locate(&mut self, symbol: u32) -> Result<Range<usize>, Corruption> {
+        if !self.symbols.may_be_symbol(symbol) {
+            let max = u64::from(self.symbols.len()).saturating_sub(1);
+            let fault = Fault::OutOfRange { what: "symbol", value: symbol.into(), max };
+            return Err(self.window.file().corruption(Section::Symbols, 0, fault));
+        }
+        let (key, member, known) = match self.symbols.version() {
+            Version::V1 => (symbol, 0, self.by_offset.get(&symbol).copied()),
+            Version::V2 | Version::V3 => {
+                let (group, member) = self.symbols.group_of(symbol);
+                (group, member, self.places.get(group as usize).copied())
+            }
+        };
+        let known = known.filter(|place| *place != NOWHERE);
+        let group = match known.and_then(|place| self.groups.get(place as usize)) {
+            Some(group) => *group,
+            None => self.load(key)?,
+        };
+        let end_of = |member: u32| self.ends.get(group.ends.saturating_add(member) as usize).copied();
+        let start = match member.checked_sub(1) {
+            Some(before) => end_of(before),
+            None => Some(group.start),
+        };
+        match (start, end_of(member)) {
+            (Some(start), Some(end)) if member < group.count => Ok(start as usize..end as usize),
+            _ => {
+                let fault = Fault::Rule("a symbol that was there is gone");
+                Err(self.window.file().corruption(Section::Symbols, 0, fault))
+            }
+        }
     }
 
     fn load(&mut self, key: u32) -> Result<Group, Corruption> {
-        // Four bytes for each end, about thirty for each group.
-        let taken = self.bytes.len() + 4 * self.ends.len() + 30 * self.groups.len();
+        // Four bytes for each end, twelve for each group.
+        let taken = self.bytes.len() + 4 * self.ends.len() + 12 * self.groups.len();
         if taken > BYTES_MAX {
-            self.groups.clear();
-            self.ends.clear();
-            self.bytes.clear();
+            self.forget();
         }
-        let (ends, bytes) = (self.ends.len() as u32, self.bytes.len() as u32);
+        let (ends, start) = (self.ends.len() as u32, self.bytes.len() as u32);
         match self.symbols.version() {
             Version::V1 => {
                 self.symbols.read_at(&mut self.window, key, &mut self.bytes)?;
@@ -94,16 +121,29 @@ impl SymbolCache {
             }
         }
         if self.bytes.len() > u32::MAX as usize {
-            self.bytes.clear();
-            self.ends.clear();
-            self.groups.clear();
+            self.forget();
             let fault = Fault::Rule("symbols of 4 GB");
             return Err(self.window.file().corruption(Section::Symbols, 0, fault));
         }
         let count = (self.ends.len() as u32).saturating_sub(ends);
-        let group = Group { ends, count, bytes };
-        self.groups.insert(key, group);
+        let group = Group { ends, count, start };
+        let place = self.groups.len() as u32;
+        self.groups.push(group);
+        match self.places.get_mut(key as usize) {
+            Some(known) => *known = place,
+            None => {
+                self.by_offset.insert(key, place);
+            }
+        }
         Ok(group)
+    }
+
+    fn forget(&mut self) {
+        self.places.fill(NOWHERE);
+        self.by_offset.clear();
+        self.groups.clear();
+        self.ends.clear();
+        self.bytes.clear();
     }
 
     /// Puts the labels of a series into `arena` in place of what was there.

@@ -70,25 +70,27 @@ impl PostingsTable {
     fn open_unsorted(file: &StoredFile, toc: &Toc) -> Result<Self, Corruption> {
         let mut stream = SectionStream::open(file, Section::PostingsTable, toc.postings_table, file.len())?;
         let mut entries: Vec<(Vec<u8>, Vec<u8>, u64)> = Vec::new();
-        let walked = walk_entries(file, &mut stream, |at, _, name, value, offset| {
-            check_place(file, toc, at, offset)?;
-            entries.push((name.to_vec(), value.to_vec(), offset));
+        let walked = walk_entries(file, &mut stream, |at, entry| {
+            check_place(file, toc, at, entry.offset)?;
+            entries.push((entry.name.to_vec(), entry.value.to_vec(), entry.offset));
             Ok(())
         });
         stream.conclude(walked)?;
         entries.sort();
         let mut bytes = Vec::new();
         let mut builder = Builder::default();
+        let mut previous: &[u8] = &[];
         for (name, value, offset) in &entries {
             let at = bytes.len() as u32;
             put_uvarint(&mut bytes, 2);
             put_uvarint_bytes(&mut bytes, name);
             put_uvarint_bytes(&mut bytes, value);
             put_uvarint(&mut bytes, *offset);
-            if !builder.push(at, name, value) {
+            if !builder.push(at, previous, name, value) {
                 let fault = Fault::Rule("two lists of postings for one label");
                 return Err(file.corruption(Section::PostingsTable, toc.postings_table, fault));
             }
+            previous = value;
         }
         builder.end = bytes.len() as u32;
         let sorted = StoredFile::new(Arc::clone(file.name()), Arc::new(Bytes::from(bytes)));
@@ -208,12 +210,23 @@ fn entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, At> {
     Ok((name, value, offset, value_end))
 }
 
-/// Hands all entries (offset in the file, place from the first one, name, value, offset of the list) to `take`. Gives the offset
-/// of the first entry.
+/// An entry of the table on the way through it.
+pub(crate) struct Walked<'a> {
+    /// From the first entry.
+    place: u32,
+    /// The value of the entry before.
+    previous: &'a [u8],
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+    /// Where the list begins.
+    pub(crate) offset: u64,
+}
+
+/// Hands all entries, each with its offset in the file, to `take`. Gives the offset of the first entry.
 pub(crate) fn walk_entries(
     file: &StoredFile,
     stream: &mut SectionStream,
-    mut take: impl FnMut(u64, u32, &[u8], &[u8], u64) -> Result<(), Corruption>,
+    mut take: impl FnMut(u64, Walked<'_>) -> Result<(), Corruption>,
 ) -> Result<u64, Corruption> {
     let section = Section::PostingsTable;
     let counted_at = stream.offset();
@@ -226,13 +239,17 @@ pub(crate) fn walk_entries(
         return Err(file.corruption(section, counted_at, fault));
     }
     let mut refused = None;
-    let walked = stream.read_each(count, |_, reader| {
+    let walked = stream.read_each(count, |_, previous, reader| {
         let at = reader.offset();
         let (name, value, offset, _) = entry(reader)?;
-        take(at, at.saturating_sub(start) as u32, name, value, offset).map_err(|corruption| {
-            refused = Some(corruption);
-            reader.fault(Fault::Order("entries"))
-        })
+        let place = at.saturating_sub(start) as u32;
+        match take(at, Walked { place, previous, name, value, offset }) {
+            Ok(()) => Ok(value),
+            Err(corruption) => {
+                refused = Some(corruption);
+                Err(reader.fault(Fault::Order("entries")))
+            }
+        }
     });
     match refused {
         Some(corruption) => return Err(corruption),
@@ -259,7 +276,6 @@ struct Builder {
     names: Vec<Name>,
     samples: Vec<Sample>,
     texts: Vec<u8>,
-    value: Vec<u8>,
     entries: u64,
     end: u32,
 }
@@ -271,9 +287,9 @@ impl Builder {
         stream: &mut SectionStream,
         toc: &Toc,
     ) -> Result<(u64, Self), Corruption> {
-        let start = walk_entries(file, stream, |at, place, name, value, offset| {
-            check_place(file, toc, at, offset)?;
-            if self.push(place, name, value) {
+        let start = walk_entries(file, stream, |at, entry| {
+            check_place(file, toc, at, entry.offset)?;
+            if self.push(entry.place, entry.previous, entry.name, entry.value) {
                 return Ok(());
             }
             Err(file.corruption(Section::PostingsTable, at, Fault::Order("entries")))
@@ -282,14 +298,14 @@ impl Builder {
         Ok((start, self))
     }
 
-    /// Takes the next entry; whether it stands behind the one before.
-    fn push(&mut self, at: u32, name: &[u8], value: &[u8]) -> bool {
+    /// Takes the next entry; whether it stands behind the one before, whose value is `previous`.
+    fn push(&mut self, at: u32, previous: &[u8], name: &[u8], value: &[u8]) -> bool {
         let order = self.names.last().map(|last| {
             let known = self.texts.get(last.text.start as usize..last.text.end as usize).unwrap_or(&[]);
             known.cmp(name)
         });
         match order {
-            Some(std::cmp::Ordering::Equal) if self.value.as_slice() >= value => return false,
+            Some(std::cmp::Ordering::Equal) if previous >= value => return false,
             Some(std::cmp::Ordering::Greater) => return false,
             Some(std::cmp::Ordering::Equal) => {}
             Some(std::cmp::Ordering::Less) | None => {
@@ -310,8 +326,6 @@ impl Builder {
             last.values = last.values.saturating_add(1);
             last.samples.end = self.samples.len() as u32;
         }
-        self.value.clear();
-        self.value.extend_from_slice(value);
         self.entries = self.entries.saturating_add(1);
         true
     }

@@ -82,10 +82,14 @@ impl Symbols {
         }
     }
 
-    /// The group of 32 in which a symbol is, and which of the group it is. `None` for format 1, where nothing but the
-    /// place says it.
+    /// The group of 32 in which a symbol is, and which of the group it is; not for format 1.
     pub(crate) fn group_of(&self, symbol: u32) -> (u32, u32) {
         (symbol / SAMPLED, symbol % SAMPLED)
+    }
+
+    /// How many groups of 32 there are.
+    pub(crate) fn groups(&self) -> u32 {
+        self.count.div_ceil(SAMPLED)
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -252,20 +256,17 @@ fn walk_all(file: &StoredFile, stream: &mut SectionStream) -> Result<Walked, Cor
         return Err(file.corruption(Section::Symbols, counted_at, fault));
     }
     let mut places = Vec::with_capacity(count.div_ceil(SAMPLED) as usize);
-    let mut previous: Vec<u8> = Vec::new();
     let mut unsorted = None;
-    stream.read_each(count, |number, reader| {
+    stream.read_each(count, |number, previous, reader| {
         let at = reader.offset();
         let symbol = reader.uvarint_bytes()?;
         if number % SAMPLED == 0 {
             places.push(at.saturating_sub(start) as u32);
         }
-        if number > 0 && previous.as_slice() >= symbol {
+        if number > 0 && previous >= symbol {
             unsorted = unsorted.or(Some(at));
         }
-        previous.clear();
-        previous.extend_from_slice(symbol);
-        Ok(())
+        Ok(symbol)
     })?;
     if stream.left() > 0 {
         let fault = Fault::Trailing(stream.left());

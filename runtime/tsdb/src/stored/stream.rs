@@ -15,9 +15,11 @@ pub(crate) struct SectionStream {
     file: StoredFile,
     section: Section,
     buffer: Vec<u8>,
+    /// How much of `buffer` was loaded; what is behind is of no meaning.
+    filled: usize,
     /// The next byte to be read, in `buffer`.
     at: usize,
-    /// The offset in the file behind `buffer`.
+    /// The offset in the file behind what was loaded.
     loaded: u64,
     /// The offset in the file of the checksum.
     end: u64,
@@ -40,12 +42,12 @@ impl SectionStream {
         let start = offset.saturating_add(4);
         let digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
         let (file, end) = (file.clone(), start.saturating_add(length));
-        Ok(SectionStream { file, section, buffer: Vec::new(), at: 0, loaded: start, end, digest })
+        Ok(SectionStream { file, section, buffer: Vec::new(), filled: 0, at: 0, loaded: start, end, digest })
     }
 
     /// The offset in the file of the next byte.
     pub(crate) fn offset(&self) -> u64 {
-        self.loaded.saturating_sub(self.buffer.len().saturating_sub(self.at) as u64)
+        self.loaded.saturating_sub(self.filled.saturating_sub(self.at) as u64)
     }
 
     /// The offset in the file of the checksum behind the content.
@@ -68,7 +70,7 @@ impl SectionStream {
     ) -> Result<T, Corruption> {
         let mut wanted = BUFFER_BYTES;
         loop {
-            let mut reader = Reader::new(self.buffer.get(self.at..).unwrap_or(&[]), self.offset());
+            let mut reader = Reader::new(self.buffer.get(self.at..self.filled).unwrap_or(&[]), self.offset());
             let before = reader.len();
             match read(&mut reader) {
                 Ok(value) => {
@@ -88,31 +90,42 @@ impl SectionStream {
         }
     }
 
-    /// Reads `count` values with `each`, which may be called again for the same one with more bytes. The first argument is the
-    /// number of the value.
+    /// Reads `count` values with `each`, which may be called again for the same one with more bytes. It gets the number of the
+    /// value, the bytes that it gave for the value before (none for the first) and the reader.
     ///
     /// # Errors
     /// As [`SectionStream::read`].
     pub(crate) fn read_each(
         &mut self,
         count: u32,
-        mut each: impl FnMut(u32, &mut Reader<'_>) -> Result<(), At>,
+        mut each: impl for<'b> FnMut(u32, &'b [u8], &mut Reader<'b>) -> Result<&'b [u8], At>,
     ) -> Result<(), Corruption> {
         let mut done = 0u32;
         let mut wanted = BUFFER_BYTES;
+        // What was given for the last value of the bytes before.
+        let mut carried = Vec::new();
         while done < count {
-            let mut reader = Reader::new(self.buffer.get(self.at..).unwrap_or(&[]), self.offset());
+            let bytes = self.buffer.get(self.at..self.filled).unwrap_or(&[]);
+            let mut reader = Reader::new(bytes, self.offset());
             let (before, first) = (reader.len(), done);
             let mut failed = None;
+            let mut previous = carried.as_slice();
             while done < count {
                 let mark = reader.clone();
-                if let Err(at) = each(done, &mut reader) {
-                    (reader, failed) = (mark, Some(at));
-                    break;
+                match each(done, previous, &mut reader) {
+                    Ok(given) => previous = given,
+                    Err(at) => {
+                        (reader, failed) = (mark, Some(at));
+                        break;
+                    }
                 }
                 done = done.saturating_add(1);
             }
-            self.at = self.at.saturating_add(before.saturating_sub(reader.len()));
+            let used = before.saturating_sub(reader.len());
+            if done > first {
+                carried = previous.to_vec();
+            }
+            self.at = self.at.saturating_add(used);
             match failed {
                 None => {}
                 Some(At { fault: Fault::Short { .. }, .. }) if self.loaded < self.end => {
@@ -133,18 +146,21 @@ impl SectionStream {
 
     /// Loads until `wanted` unread bytes are in the buffer or the section ends.
     fn load(&mut self, wanted: usize) -> Result<(), Corruption> {
-        self.buffer.drain(..self.at.min(self.buffer.len()));
-        self.at = 0;
-        let have = self.buffer.len();
+        let have = self.filled.saturating_sub(self.at);
+        self.buffer.copy_within(self.at.min(self.filled)..self.filled, 0);
+        (self.at, self.filled) = (0, have);
         let left = usize::try_from(self.end.saturating_sub(self.loaded)).unwrap_or(usize::MAX);
         let more = wanted.saturating_sub(have).max(1).min(left);
-        self.buffer.resize(have.saturating_add(more), 0);
-        let fresh = self.buffer.get_mut(have..).unwrap_or_default();
+        let filled = have.saturating_add(more);
+        if self.buffer.len() < filled {
+            self.buffer.resize(filled, 0);
+        }
+        let fresh = self.buffer.get_mut(have..filled).unwrap_or_default();
         if let Err(error) = self.file.bytes().read_exact_at(fresh, self.loaded) {
-            self.buffer.truncate(have);
             return Err(self.file.io(self.section, self.loaded, &error));
         }
         self.digest.update(fresh);
+        self.filled = filled;
         self.loaded = self.loaded.saturating_add(more as u64);
         Ok(())
     }
@@ -155,7 +171,7 @@ impl SectionStream {
     /// [`Fault::Checksum`].
     pub(crate) fn finish(mut self) -> Result<(), Corruption> {
         while self.loaded < self.end {
-            self.at = self.buffer.len();
+            self.at = self.filled;
             self.load(BUFFER_BYTES)?;
         }
         let mut stored = [0; 4];

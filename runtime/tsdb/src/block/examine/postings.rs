@@ -237,8 +237,8 @@ fn label(name: &[u8], value: &[u8]) -> String {
 fn walk(parts: &Parts<'_>, mut take: impl FnMut(u64, &[u8], &[u8], u64)) -> Result<(), Corruption> {
     let section = Section::PostingsTable;
     let mut stream = SectionStream::open(parts.file, section, parts.toc.postings_table, parts.file.len())?;
-    let walked = walk_entries(parts.file, &mut stream, |at, _, name, value, offset| {
-        take(at, name, value, offset);
+    let walked = walk_entries(parts.file, &mut stream, |at, entry| {
+        take(at, entry.name, entry.value, entry.offset);
         Ok(())
     });
     stream.conclude(walked).map(|_| ())
