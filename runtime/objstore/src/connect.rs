@@ -7,7 +7,7 @@ use prom_model::Clock;
 
 use crate::cloud;
 use crate::config::{BucketConfig, ConfigError, Environment, Provider};
-use crate::layers::{BucketMetrics, Deadlines, Metered, Prefix, Retry, RetryPolicy, Timeout};
+use crate::layers::{BucketMetrics, Deadlines, Hedged, Metered, Prefix, Retry, RetryPolicy, Timeout};
 use crate::{BucketRef, Chance, Filesystem};
 
 /// What a bucket needs from the process that it is in.
@@ -71,7 +71,10 @@ impl BucketConfig {
             // A disk that fails does not get better by asking again.
             Provider::Filesystem(_) => store,
             _ => {
-                let timed: BucketRef = Arc::new(Timeout::new(store, deadlines));
+                let mut timed: BucketRef = Arc::new(Timeout::new(store, deadlines));
+                if self.hedging.enabled {
+                    timed = Arc::new(Hedged::new(timed, self.hedging.up_to, self.hedging.quantile));
+                }
                 Arc::new(Retry::new(timed, policy, Chance::from_seed(*seed)))
             }
         };

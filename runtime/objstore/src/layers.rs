@@ -2,6 +2,7 @@
 
 mod caching;
 mod faulty;
+mod hedged;
 mod latency;
 mod metered;
 mod prefix;
@@ -11,6 +12,7 @@ mod timeout;
 
 pub use caching::{CacheRule, Caching};
 pub use faulty::{Call, Fault, Faulty, Operation, Script};
+pub use hedged::Hedged;
 pub use latency::Latency;
 pub use metered::{BucketMetrics, Metered, RequestCounts};
 pub use prefix::Prefix;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use objstore::acceptance::{Outcome, cases, run};
 use objstore::layers::{
-    BucketMetrics, CacheRule, Caching, Deadlines, Fault, Faulty, Latency, Metered, Prefix, ReplaceOnly,
-    Retry, RetryPolicy, Script, Timeout,
+    BucketMetrics, CacheRule, Caching, Deadlines, Fault, Faulty, Hedged, Latency, Metered, Prefix,
+    ReplaceOnly, Retry, RetryPolicy, Script, Timeout,
 };
 use objstore::{BucketRef, Chance, Filesystem, Memory};
 use prom_model::SystemClock;
@@ -145,6 +145,18 @@ async fn remembered_with_room_for_little() {
         Arc::new(Caching::new(memory(), remember_everything(), 2_000, Arc::new(SystemClock))) as BucketRef
     };
     assert_kept("small caching over memory", run(cases(), bucket).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_again_where_answers_are_late() {
+    let mut seed = 0;
+    let bucket = |_| {
+        seed += 1;
+        let script = Script::Seeded { seed, per_mille: 100, faults: vec![Fault::Slow] };
+        let late: BucketRef = Arc::new(Faulty::new(memory(), script));
+        async { Arc::new(Hedged::new(late, 3, 0.9)) as BucketRef }
+    };
+    assert_kept("hedged over memory", run(cases(), bucket).await);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use objstore::layers::{
-    BucketMetrics, CacheRule, Caching, Fault, Faulty, Latency, Metered, Operation, Prefix, Script,
+    BucketMetrics, CacheRule, Caching, Fault, Faulty, Hedged, Latency, Metered, Operation, Prefix, Script,
 };
 use objstore::{Bucket, BucketError, BucketRef, Chance, Entry, Filesystem, Listing, Memory, Put, read_all};
 use prom_model::{Clock, ManualClock, SystemClock, TimestampMs};
@@ -297,4 +297,29 @@ async fn metrics_have_the_names_and_labels_of_thanos() {
     ] {
         assert!(text.lines().any(|found| found == line), "no line {line}\n{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_is_asked_for_again() {
+    let inner = memory();
+    put(inner.as_ref(), "a", "x").await;
+    // One answer in fifty takes half a minute, the others 30 to 40 ms.
+    let script = Script::Seeded { seed: 5, per_mille: 20, faults: vec![Fault::Slow] };
+    let faulty = Arc::new(Faulty::new(inner, script));
+    let (first_byte, jitter) = (Duration::from_millis(30), Duration::from_millis(10));
+    let near = Arc::new(Latency::new(faulty.clone(), first_byte, jitter, 0, Chance::from_seed(2)));
+    let bucket = Hedged::new(near, 3, 0.95);
+    for _ in 0..30 {
+        bucket.attributes("a").await.unwrap();
+    }
+    let before = faulty.calls();
+    let mut longest = Duration::ZERO;
+    for _ in 0..1_000 {
+        let began = Instant::now();
+        bucket.attributes("a").await.unwrap();
+        longest = longest.max(began.elapsed());
+    }
+    assert!(longest < Duration::from_millis(250), "{longest:?}");
+    let asked = faulty.calls() - before;
+    assert!((1_000..1_300).contains(&asked), "{asked} for 1,000");
 }
