@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let newest = db.head().stats().times.map_or(0, |(_, newest)| newest).max(in_blocks);
     let mut step = newest / INTERVAL + 1;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "opened {} {}", step, replay.damage.len())?;
+    writeln!(out, "opened {step} {:?}", replay.damage)?;
     loop {
         let mut appender = db.head().appender();
         for number in 0..SERIES {

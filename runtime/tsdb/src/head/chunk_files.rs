@@ -122,6 +122,8 @@ pub(super) struct Found {
     pub(super) damage: Vec<Corruption>,
     /// The last chunk that was found.
     pub(super) last: u64,
+    /// Whether a crash cut off the last chunk; its samples are in the log.
+    pub(super) torn: bool,
 }
 
 impl ChunkFiles {
@@ -147,7 +149,7 @@ impl ChunkFiles {
             let gap = at > 0 && numbers.get(at - 1).is_some_and(|before| before + 1 != *number);
             let scanned = match gap {
                 true => Err((HEADER, Fault::Rule("the file before this one is missing"), 0)),
-                false => files.scan(*number, at + 1 == numbers.len(), visit, &mut found.last)?,
+                false => files.scan(*number, at + 1 == numbers.len(), visit, &mut found)?,
             };
             files.last = *number;
             if let Err((offset, fault, good)) = scanned {
@@ -197,13 +199,13 @@ impl ChunkFiles {
         number: u32,
         last: bool,
         visit: &mut dyn FnMut(u64, &HeadChunk<'_>) -> Result<(), Fault>,
-        last_ref: &mut u64,
+        found: &mut Found,
     ) -> io::Result<Result<(), (u64, Fault, u64)>> {
         let path = self.path(number);
         let source = self.fs.open(&path)?;
         let length = source.len();
         let head = source.read_range(0, length.min(HEADER))?;
-        if last && head.iter().all(|byte| *byte == 0) {
+        if last && (length < HEADER || head.iter().all(|byte| *byte == 0)) {
             // A crash came before the header was there.
             self.fs.remove_file(&path)?;
             return Ok(Ok(()));
@@ -229,7 +231,7 @@ impl ChunkFiles {
                     if let Err(fault) = visit(chunk_ref(number, offset), &chunk) {
                         return Ok(Err((offset, fault, offset)));
                     }
-                    *last_ref = chunk_ref(number, offset);
+                    found.last = chunk_ref(number, offset);
                     offset += size as u64;
                     want = WINDOW;
                 }
@@ -254,6 +256,12 @@ impl ChunkFiles {
                     window_start = offset;
                 }
                 Err(_) if bytes.iter().all(|byte| *byte == 0) => break,
+                Err(At { fault: Fault::Short { .. }, .. }) if last => {
+                    self.fs.truncate(&path, offset)?;
+                    self.fs.append(&path)?.sync()?;
+                    found.torn = true;
+                    break;
+                }
                 Err(At { offset: at, fault }) => return Ok(Err((at, fault, offset))),
             }
         }

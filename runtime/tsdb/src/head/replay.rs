@@ -45,7 +45,8 @@ pub struct Replay {
     pub damage: Vec<Corruption>,
     /// Files that were renamed.
     pub set_aside: Vec<PathBuf>,
-    /// Records that a crash cut off; they were never acknowledged.
+    /// Records that a crash cut off; they were never acknowledged. Also a chunk in the last head chunk file, whose samples are
+    /// in the log.
     pub torn_records: u64,
     /// Records of unknown types, passed over.
     pub unknown_records: u64,
@@ -206,8 +207,9 @@ impl<'o> Replayer<'o> {
             Ok(())
         };
         let opened = ChunkFiles::open(fs.clone(), folder, &mut attach);
-        let (files, Found { damage, last }) = opened.map_err(disk(folder))?;
+        let (files, Found { damage, last, torn }) = opened.map_err(disk(folder))?;
         self.found.damage.extend(damage);
+        self.found.torn_records += u64::from(torn);
         self.last_chunk = last;
         self.state.last_ref = last_ref;
         self.state.chunk_files = Some(files);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tsdb::block::BlockReader;
 use tsdb::chunk::{Columns, Encoding, Order, decode_floats};
@@ -15,6 +15,8 @@ use tsdb::head::{Db, DbOptions, Head, HeadOptions, SampleValue};
 
 const SERIES: i64 = 50;
 const INTERVAL: i64 = 1000;
+/// The folder grows, and with it the time that checking takes.
+const KILLS_PER_FOLDER: u64 = 20;
 
 /// More by hand: `PRONOIA_KILLS=1000`.
 fn kills() -> u64 {
@@ -25,47 +27,50 @@ fn kills() -> u64 {
 #[test]
 fn nothing_that_was_acknowledged_is_lost_when_the_process_is_killed() {
     let program = test_binary("append");
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let mut chance = Chance::new(1);
-    let (mut acknowledged, mut first) = (0, i64::MAX);
-    for kill in 0..kills() {
-        let mut child = Command::new(&program)
-            .arg(&data)
-            .args(if kill % 10 == 9 { &["always"][..] } else { &[] })
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let opened = lines.next().unwrap().unwrap();
-        let [_, step, damage] = opened.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{opened}");
-        };
-        let step: i64 = step.parse().unwrap();
-        assert_eq!(damage, "0", "kill {kill}");
-        assert!(step > acknowledged, "kill {kill}: goes on at {step}, {acknowledged} was acknowledged");
-        first = first.min(step);
-        let end = Instant::now() + Duration::from_micros(chance.below(60_000));
-        let killer = thread::spawn(move || {
-            thread::sleep(end.saturating_duration_since(Instant::now()));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        });
-        // A line that was cut off acknowledges nothing.
-        for line in lines.map_while(Result::ok) {
-            // A cut-off number is smaller than the one before.
-            acknowledged = acknowledged.max(line.parse().unwrap_or(0));
+    let (mut chance, mut samples) = (Chance::new(1), 0);
+    for round in 0..kills().div_ceil(KILLS_PER_FOLDER) {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut acknowledged = 0;
+        for kill in round * KILLS_PER_FOLDER..kills().min((round + 1) * KILLS_PER_FOLDER) {
+            acknowledged = run_and_kill(&program, &data, kill, acknowledged, chance.below(60_000));
         }
-        killer.join().unwrap();
-        if kill % 100 == 99 || kill + 1 == kills() {
-            check(&data, first, acknowledged);
-        }
+        check(&data, acknowledged);
+        samples += acknowledged * SERIES;
     }
-    eprintln!("{} kills, {} samples acknowledged, none lost", kills(), (acknowledged - first + 1) * SERIES);
+    eprintln!("{} kills, {samples} samples acknowledged, none lost", kills());
+}
+
+/// Runs the program for so many microseconds; gives the last step that it acknowledged.
+fn run_and_kill(program: &Path, data: &Path, kill: u64, acknowledged: i64, micros: u64) -> i64 {
+    let mut command = Command::new(program);
+    if kill % 10 == 9 {
+        command.arg(data).arg("always");
+    } else {
+        command.arg(data);
+    }
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let opened = lines.next().unwrap().unwrap();
+    let killer = thread::spawn(move || {
+        thread::sleep(Duration::from_micros(micros));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    });
+    // A number that was cut off is smaller than the one before.
+    let last = lines.map_while(Result::ok).filter_map(|line| line.parse().ok()).fold(acknowledged, i64::max);
+    killer.join().unwrap();
+    let [_, step, damage] = opened.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+        panic!("{opened}");
+    };
+    assert_eq!(damage, "[]", "kill {kill}");
+    let step: i64 = step.parse().unwrap();
+    assert!(step > acknowledged, "kill {kill}: goes on at {step}, {acknowledged} was acknowledged");
+    last
 }
 
 /// Every sample up to the last acknowledged one is in a block or in the head, with its value.
-fn check(data: &Path, first: i64, acknowledged: i64) {
+fn check(data: &Path, acknowledged: i64) {
     let head = HeadOptions { chunk_range_ms: 200 * INTERVAL, ..HeadOptions::default() };
     let options = DbOptions { head, ..DbOptions::default() };
     let (db, _) = Db::open(Arc::new(RealFs), data, options, &mut |_| {}).unwrap();
@@ -74,7 +79,7 @@ fn check(data: &Path, first: i64, acknowledged: i64) {
     for block in db.blocks().unwrap().0 {
         in_block(&block.path, &mut found);
     }
-    for step in first..=acknowledged {
+    for step in 1..=acknowledged {
         for number in 0..SERIES {
             let value = found.get(&(number, step * INTERVAL));
             assert_eq!(value, Some(&((step * SERIES + number) as f64)), "series {number}, step {step}");

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tsdb::BlockId;
 use tsdb::fs::RealFs;
 use tsdb::head::{Db, DbOptions, Head, HeadOptions, Sample, SampleValue};
-use tsdb::wal::{Compression, WalOptions};
+use tsdb::wal::{Compression, PAGE_SIZE, WalOptions};
 
 /// 2024-01-01.
 const BASE: i64 = 1_704_067_200_000;
@@ -149,7 +149,8 @@ fn histogram(count: u64) -> Histogram {
 
 /// Five hours of samples of every kind: blocks, head chunk files and log; what is written, as floats.
 fn write_data(folder: &Path, compression: Compression, out_of_order: bool) -> Contents {
-    let wal = WalOptions { compression, ..WalOptions::default() };
+    // Small segments, so that a checkpoint replaces some.
+    let wal = WalOptions { compression, segment_size: PAGE_SIZE as u64 };
     let head = HeadOptions { wal, out_of_order_window_ms: 60 * MINUTE, ..HeadOptions::default() };
     let options = DbOptions { head, ..DbOptions::default() };
     let (db, _) = Db::open(Arc::new(RealFs), folder, options, &mut |_| {}).unwrap();
@@ -158,7 +159,7 @@ fn write_data(folder: &Path, compression: Compression, out_of_order: bool) -> Co
     for scrape in 0..5 * 60 * 4 {
         let timestamp = BASE + scrape * 15_000 + 1_335;
         let mut appender = db.head().appender();
-        for job in ["api", "db", "温度"] {
+        for job in ["api", "db", "温度", "4", "5", "6", "7", "8", "9", "10", "11", "12"] {
             for (name, value) in [
                 ("counter_total", scrape as f64 * 3.0),
                 ("gauge", if scrape % 100 == 7 { f64::INFINITY } else { (scrape as f64).sin() }),
@@ -196,6 +197,8 @@ fn write_data(folder: &Path, compression: Compression, out_of_order: bool) -> Co
     }
     let blocks = db.blocks().unwrap().0;
     assert!(!blocks.is_empty());
+    let log = fs::read_dir(folder.join("wal")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(log.into_iter().any(|name| name.to_string_lossy().starts_with("checkpoint.")));
     written
 }
 

@@ -219,6 +219,29 @@ fn a_damaged_head_chunk_file_is_set_aside_and_the_log_has_its_samples() {
 }
 
 #[test]
+fn a_head_chunk_file_that_a_crash_cut_off_is_no_damage() {
+    let path = Path::new("/data/chunks_head/000001");
+    let sim = SimFs::new();
+    let (head, _) = open(&sim, HeadOptions::default());
+    for scrape in 0..500i64 {
+        add(&head, &[("a", "1")], scrape * 15_000, (scrape * scrape) as f64);
+    }
+    let before = contents(&head);
+    drop(head);
+    let bytes = sim.contents(path).unwrap();
+    for cut in 0..bytes.len() {
+        sim.put(path, &bytes[..cut]).unwrap();
+        let (head, replay) = open(&sim, HeadOptions::default());
+        assert_eq!((replay.damage, contents(&head)), (vec![], before.clone()), "cut at {cut}");
+        drop(head);
+        let fs: Arc<dyn Fs> = Arc::new(sim.clone());
+        for entry in fs.list(Path::new("/data/chunks_head")).unwrap() {
+            fs.remove_file(&Path::new("/data/chunks_head").join(entry.name)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn what_stands_before_damage_in_the_log_comes_back_and_the_log_goes_on() {
     let sim = SimFs::new();
     let (head, _) = open(&sim, HeadOptions::default());
