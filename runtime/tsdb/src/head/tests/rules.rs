@@ -229,7 +229,7 @@ fn a_head_chunk_file_that_a_crash_cut_off_is_no_damage() {
     let before = contents(&head);
     drop(head);
     let bytes = sim.contents(path).unwrap();
-    for cut in 0..bytes.len() {
+    for cut in (0..bytes.len()).step_by(41) {
         sim.put(path, &bytes[..cut]).unwrap();
         let (head, replay) = open(&sim, HeadOptions::default());
         assert_eq!((replay.damage, contents(&head)), (vec![], before.clone()), "cut at {cut}");
