@@ -97,3 +97,71 @@ impl SegmentWriter {
         Ok(std::mem::take(&mut self.files))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fs::sim::SimFs;
+
+    /// Where chunks of these sizes come to lie by the rule, series by series: first the series' chunks are divided, by the
+    /// most that each can take, then all are written.
+    fn segments_by_the_rule(series: &[Vec<usize>], bytes_max: u64) -> Vec<u32> {
+        let (mut segment, mut position) = (0u32, HEADER_BYTES);
+        let mut segments = Vec::new();
+        for chunks in series {
+            let mut planned = 0u64;
+            let mut divided = false;
+            let begun = position > HEADER_BYTES;
+            let mut places = Vec::new();
+            for (number, data) in chunks.iter().enumerate() {
+                let most = *data as u64 + 10;
+                planned += most;
+                let cut = if begun && !divided {
+                    planned + position > bytes_max
+                } else {
+                    number > 0 && planned + HEADER_BYTES > bytes_max
+                };
+                if cut {
+                    divided = true;
+                    planned = most;
+                }
+                places.push(cut);
+            }
+            for (cut, data) in places.into_iter().zip(chunks) {
+                if cut {
+                    segment += 1;
+                    position = HEADER_BYTES;
+                }
+                segments.push(segment);
+                position += *data as u64 + 6 + u64::from(*data >= 128);
+            }
+        }
+        segments
+    }
+
+    proptest! {
+        #[test]
+        fn segments_are_cut_by_prometheus_rule(
+            series in proptest::collection::vec(proptest::collection::vec(0usize..300, 1..5), 1..20),
+            bytes_max in 20u64..900,
+        ) {
+            let disk = SimFs::new();
+            let folder = Path::new("/chunks");
+            disk.create_dir_all(folder).unwrap();
+            let mut writer = SegmentWriter::new(Arc::new(disk), folder.to_owned(), bytes_max);
+            let mut segments = Vec::new();
+            for chunks in &series {
+                writer.begin_series();
+                for data in chunks {
+                    segments.push(writer.write(1, &vec![7; *data]).unwrap().segment());
+                }
+            }
+            prop_assert_eq!(&segments, &segments_by_the_rule(&series, bytes_max));
+            prop_assert_eq!(writer.finish().unwrap().len() as u32, segments[segments.len() - 1] + 1);
+        }
+    }
+}
