@@ -5,8 +5,6 @@
 mod cache;
 mod listing;
 mod metrics;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use std::path::PathBuf;

@@ -12,8 +12,6 @@ mod fresh;
 mod labels;
 mod marks;
 mod parquet;
-#[cfg(test)]
-mod tests;
 mod time;
 
 use std::collections::BTreeMap;

@@ -6,8 +6,6 @@
 
 mod build;
 mod sparse;
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,6 @@
 mod metrics;
 mod overlap;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 use std::io;

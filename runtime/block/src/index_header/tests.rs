@@ -1,1 +1,0 @@
-//! What an index-header holds, and what is refused.

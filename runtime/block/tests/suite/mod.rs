@@ -1,0 +1,12 @@
+//! One module per question.
+
+mod crashes;
+mod header;
+mod recorded;
+mod removal;
+mod schedules;
+mod ship;
+mod transfer;
+mod view;
+mod watch;
+mod world;
