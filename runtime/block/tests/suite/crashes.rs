@@ -16,7 +16,9 @@ use tsdb::fs::Fs;
 use tsdb::fs::sim::SimFs;
 
 use super::watch::Watch;
-use super::world::{DATA, HOUR, clock, files_on_disk, id, is_whole, memory, meta, names, put, put_block, write_block};
+use super::world::{
+    DATA, HOUR, clock, files_on_disk, id, is_whole, memory, meta, names, put, put_block, write_block,
+};
 
 const DELAY: PromDuration = PromDuration::from_hours(48);
 
@@ -60,7 +62,8 @@ async fn an_upload_survives_every_fault_at_every_operation() {
                 runs += 1;
                 let context = format!("{hash_func:?}, {fault:?} at {call:?}");
                 let (clock, disk, inner, watch) = prepare();
-                let bucket = Arc::new(Faulty::new(Arc::clone(&watch) as BucketRef, Script::once(call.number, fault)));
+                let bucket =
+                    Arc::new(Faulty::new(Arc::clone(&watch) as BucketRef, Script::once(call.number, fault)));
                 let round = shipper(bucket.clone(), &disk, &clock, hash_func);
                 drop(bounded(round.sync(&labels())).await);
                 for block in blocks {
@@ -80,7 +83,10 @@ async fn an_upload_survives_every_fault_at_every_operation() {
                 }
                 assert_eq!(names(inner.as_ref()).await, expected, "{context}");
                 assert_eq!(watch.broken(), Vec::<String>::new(), "{context}");
-                assert!(disk.list("/data/thanos".as_ref()).unwrap_or_default().is_empty(), "{context}: links are left");
+                assert!(
+                    disk.list("/data/thanos".as_ref()).unwrap_or_default().is_empty(),
+                    "{context}: links are left"
+                );
             }
         }
     }
@@ -88,7 +94,12 @@ async fn an_upload_survives_every_fault_at_every_operation() {
 }
 
 /// Removes what is to be removed, as a compactor does in each of its cycles.
-async fn clean(bucket: &dyn Bucket, clock: &ManualClock, blocks: &[BlockId], partial: &PartialUploads) -> Result<(), DeletionError> {
+async fn clean(
+    bucket: &dyn Bucket,
+    clock: &ManualClock,
+    blocks: &[BlockId],
+    partial: &PartialUploads,
+) -> Result<(), DeletionError> {
     let Ok(now) = StoreTime::ask(bucket, clock).await else { return Ok(()) };
     for block in blocks {
         if let DeletionDecision::Delete(plan) = decide_deletion(bucket, *block, now, DELAY).await? {
@@ -169,7 +180,11 @@ async fn an_upload_survives_the_death_of_the_node_at_every_operation_of_its_disk
                 false => disk.kill_at(operation),
             }
             drop(shipper(Arc::clone(&bucket), &disk, &clock, HashFunc::None).sync(&labels()).await);
-            if power { disk.crash(operation) } else { disk.restart() }
+            if power {
+                disk.crash(operation)
+            } else {
+                disk.restart()
+            }
             let visible = bucket.exists(&layout::object(block, layout::META)).await.unwrap();
             assert!(!visible || is_whole(bucket.as_ref(), &disk, block).await, "operation {operation}");
             let again = shipper(Arc::clone(&bucket), &disk, &clock, HashFunc::None);

@@ -7,7 +7,7 @@ use block::index_header::{IndexHeader, build};
 use block::{BlockId, layout};
 use bytes::Bytes;
 use objstore::{Bucket, Chance};
-use tsdb::encoding::{crc32c, put_u32, put_u64, put_uvarint, put_uvarint_bytes};
+use tsdb::encoding::{crc32c, put_u32, put_uvarint, put_uvarint_bytes};
 use tsdb::fs::Fs;
 use tsdb::fs::sim::SimFs;
 use tsdb::index::Toc;

@@ -1,10 +1,9 @@
 //! When a block is removed, and when it is not.
 
 use block::{
-    DeletionDecision, DeletionError, DeletionMark, MarkError, Marked, PartialUploads, StoreTime, StoreTimeError,
-    decide_deletion, layout, read_mark, remove_mark, write_mark,
+    DeletionDecision, DeletionError, DeletionMark, MarkError, Marked, PartialUploads, StoreTime,
+    StoreTimeError, decide_deletion, layout, read_mark, remove_mark, write_mark,
 };
-use objstore::Bucket;
 use prom_model::{Clock, ManualClock, PromDuration};
 
 use super::world::{HOUR, clock, id, memory, meta, names, put, put_block};
@@ -34,7 +33,8 @@ async fn a_marked_block_goes_after_the_delay_meta_first_and_mark_last() {
     let DeletionDecision::Delete(plan) = decide().await.unwrap() else { panic!() };
     let told = plan.to_string();
     let expected = ["meta.json", "chunks/000001", "index", "deletion-mark.json"];
-    let expected: Vec<String> = expected.iter().map(|file| format!("delete {}", layout::object(id(1), file))).collect();
+    let expected: Vec<String> =
+        expected.iter().map(|file| format!("delete {}", layout::object(id(1), file))).collect();
     assert_eq!(told.lines().collect::<Vec<_>>(), expected);
     assert_eq!(plan.run(bucket).await.unwrap(), 4);
     assert_eq!(names(bucket).await, [layout::CLOCK_PROBE]);
@@ -51,7 +51,9 @@ async fn a_mark_that_was_taken_away_or_is_of_another_block_deletes_nothing() {
     write_mark(bucket, &DeletionMark::new(id(1), clock.now(), "")).await.unwrap();
     clock.advance_ms(72 * HOUR);
     let now = StoreTime::assume(clock.as_ref());
-    let DeletionDecision::Delete(plan) = decide_deletion(bucket, id(1), now, DELAY).await.unwrap() else { panic!() };
+    let DeletionDecision::Delete(plan) = decide_deletion(bucket, id(1), now, DELAY).await.unwrap() else {
+        panic!()
+    };
     remove_mark::<DeletionMark>(bucket, id(1)).await.unwrap();
     assert!(matches!(plan.run(bucket).await, Err(DeletionError::MarkGone(_))));
     let other = DeletionMark::new(id(2), clock.now(), "");
@@ -67,7 +69,10 @@ async fn a_mark_that_was_taken_away_or_is_of_another_block_deletes_nothing() {
     }
     assert_eq!(names(bucket).await.len(), 4);
     // Half a mark may be written over.
-    assert_eq!(write_mark(bucket, &DeletionMark::new(id(1), clock.now(), "")).await.unwrap(), Marked::Written);
+    assert_eq!(
+        write_mark(bucket, &DeletionMark::new(id(1), clock.now(), "")).await.unwrap(),
+        Marked::Written
+    );
 }
 
 #[tokio::test]

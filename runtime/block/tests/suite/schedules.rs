@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use block::filter::{ConsistencyDelay, Duplicates, Filter, IgnoreDeletionMarks};
 use block::shipper::{Shipper, ShipperConfig, ShipperMetrics};
 use block::{
-    BlockId, DeletionDecision, DeletionMark, Fetcher, FetcherConfig, FetcherMetrics, HashFunc, PartialUploads, Source,
-    StoreTime, decide_deletion, layout, write_mark,
+    BlockId, DeletionDecision, DeletionMark, Fetcher, FetcherConfig, FetcherMetrics, HashFunc,
+    PartialUploads, Source, StoreTime, decide_deletion, layout, write_mark,
 };
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
-use futures::{FutureExt, TryStreamExt};
 use objstore::layers::{Fault, Faulty, Script};
 use objstore::{Attributes, Body, Bucket, BucketError, BucketRef, Chance, Entry, Get, Listing, Put, Written};
 use prom_model::{Clock, Labels, ManualClock, PromDuration, TimestampMs};
@@ -132,10 +132,18 @@ struct Process {
 }
 
 impl Process {
-    fn new(actor: usize, seed: u64, per_mille: u16, now: TimestampMs, turns: &Arc<Turns>, store: BucketRef) -> Self {
+    fn new(
+        actor: usize,
+        seed: u64,
+        per_mille: u16,
+        now: TimestampMs,
+        turns: &Arc<Turns>,
+        store: BucketRef,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(now));
         let bucket = Arc::new(Faulty::new(Arc::clone(&store), Script::Clean));
-        let mut process = Process { actor, seed, per_mille, lives: 0, clock, bucket, turns: Arc::clone(turns), store };
+        let mut process =
+            Process { actor, seed, per_mille, lives: 0, clock, bucket, turns: Arc::clone(turns), store };
         process.restart();
         process
     }
@@ -162,12 +170,17 @@ async fn ship(mut process: Process, disk: SimFs, cluster: &str, hash_func: HashF
     let labels = Labels::from([("cluster", cluster)]);
     for round in 0..rounds {
         let fs: Arc<dyn Fs> = Arc::new(disk.clone());
-        let config = ShipperConfig { hash_func, upload_compacted: true, ..ShipperConfig::new(DATA, Source::Sidecar) };
+        let config =
+            ShipperConfig { hash_func, upload_compacted: true, ..ShipperConfig::new(DATA, Source::Sidecar) };
         let shipper = Shipper::new(process.bucket(), fs, process.clock(), config, ShipperMetrics::default());
         drop(shipper.sync(&labels).await);
         if process.bucket.has_crashed() {
             process.restart();
-            if process.seed % 2 == 0 { disk.crash(process.seed + round as u64) } else { disk.restart() }
+            if process.seed.is_multiple_of(2) {
+                disk.crash(process.seed + round as u64)
+            } else {
+                disk.restart()
+            }
         }
     }
 }
@@ -189,7 +202,8 @@ async fn clean(process: &Process, partial: &PartialUploads) {
     let Ok(now) = StoreTime::ask(bucket.as_ref(), process.clock.as_ref()).await else { return };
     let Ok(view) = fetcher(process).fetch().await else { return };
     for block in view.deletion_marks.keys() {
-        if let Ok(DeletionDecision::Delete(plan)) = decide_deletion(bucket.as_ref(), *block, now, DELAY).await {
+        if let Ok(DeletionDecision::Delete(plan)) = decide_deletion(bucket.as_ref(), *block, now, DELAY).await
+        {
             drop(plan.run(bucket.as_ref()).await);
         }
     }
@@ -273,7 +287,8 @@ async fn run(seed: u64) -> Vec<String> {
     assert_eq!(watch.broken(), Vec::<String>::new(), "seed {seed}");
 
     // The faults end; a few days pass.
-    let calm = || Process::new(9, seed, 0, store_clock.now(), &Arc::default(), Arc::clone(&watch) as BucketRef);
+    let calm =
+        || Process::new(9, seed, 0, store_clock.now(), &Arc::default(), Arc::clone(&watch) as BucketRef);
     let free = |mut process: Process| {
         process.bucket = Arc::new(Faulty::new(Arc::clone(&watch) as BucketRef, Script::Clean));
         process
@@ -284,7 +299,8 @@ async fn run(seed: u64) -> Vec<String> {
             disk.restart();
             let process = free(calm());
             let (fs, config) = (Arc::new(disk.clone()), ShipperConfig::new(DATA, Source::Sidecar));
-            let shipper = Shipper::new(process.bucket(), fs, process.clock(), config, ShipperMetrics::default());
+            let shipper =
+                Shipper::new(process.bucket(), fs, process.clock(), config, ShipperMetrics::default());
             let labels = Labels::from([("cluster", cluster)]);
             for _ in 0..rounds {
                 let shipped = shipper.sync(&labels).await.unwrap();
@@ -368,5 +384,7 @@ fn every_schedule_ends_well_and_the_same_way_twice() {
         calls += trace.len();
         assert_eq!(runtime.block_on(run(seed)), trace, "seed {seed}");
     }
-    eprintln!("schedules: {count} from seed {first} on, each twice with the same trace; {calls} calls, 0 lost, 0 wrong");
+    eprintln!(
+        "schedules: {count} from seed {first} on, each twice with the same trace; {calls} calls, 0 lost, 0 wrong"
+    );
 }

@@ -65,7 +65,8 @@ async fn new_blocks_are_shipped_in_order_of_their_time_and_remembered() {
     node.disk.create_dir_all(Path::new("/data/01HK153X00AAAAAAAAAAAAAAAA.tmp-for-creation")).unwrap();
     assert_eq!(node.sync().await.uploaded, [early, late]);
     assert_eq!(node.state(), state_with(&[early, late]));
-    let uploaded = read_all(node.bucket.as_ref(), &layout::object(early, "meta.json"), 1 << 20).await.unwrap();
+    let uploaded =
+        read_all(node.bucket.as_ref(), &layout::object(early, "meta.json"), 1 << 20).await.unwrap();
     let uploaded = block::Meta::of_block(early, &uploaded).unwrap();
     assert_eq!(uploaded.thanos.external_labels().to_string(), r#"{cluster="eu", replica="a"}"#);
     assert_eq!(uploaded.thanos.source, Source::Sidecar);

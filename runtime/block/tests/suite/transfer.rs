@@ -41,7 +41,13 @@ async fn meta_json_says_what_was_sent() {
         .thanos
         .files
         .iter()
-        .map(|file| (file.rel_path.as_str(), file.size_bytes, file.hash.as_ref().is_some_and(|hash| hash.value.len() == 64)))
+        .map(|file| {
+            (
+                file.rel_path.as_str(),
+                file.size_bytes,
+                file.hash.as_ref().is_some_and(|hash| hash.value.len() == 64),
+            )
+        })
         .collect();
     let sizes: Vec<u64> = files_on_disk(&disk, id(1)).iter().map(|(_, bytes)| bytes.len() as u64).collect();
     assert_eq!(
@@ -68,8 +74,12 @@ async fn what_is_there_already_is_not_sent_again() {
     put(inner.as_ref(), &layout::object(id(1), &files[1].0), "cut off").await;
     let faulty = Faulty::new(Arc::clone(&inner), Script::Clean);
     upload(&faulty, &disk, &clock, meta(id(1), 0), HashFunc::None).await.unwrap();
-    let sent: Vec<String> =
-        faulty.log().into_iter().filter(|call| call.operation == Operation::Put).map(|call| call.name).collect();
+    let sent: Vec<String> = faulty
+        .log()
+        .into_iter()
+        .filter(|call| call.operation == Operation::Put)
+        .map(|call| call.name)
+        .collect();
     let expected = ["chunks/000002", "index", "meta.json"].map(|file| layout::object(id(1), file));
     assert_eq!(sent, expected);
     assert!(is_whole(inner.as_ref(), &disk, id(1)).await);
@@ -128,8 +138,11 @@ async fn a_download_is_whole_or_not_there() {
     bucket.delete(&index).await.unwrap();
     assert!(matches!(download(&bucket, &disk).await, Err(DownloadError::Bucket { .. })));
     let mut escaping = meta(id(1), 0);
-    escaping.thanos.files =
-        vec![block::FileEntry { rel_path: "../../etc/cron.d/x".to_owned(), size_bytes: 1, ..Default::default() }];
+    escaping.thanos.files = vec![block::FileEntry {
+        rel_path: "../../etc/cron.d/x".to_owned(),
+        size_bytes: 1,
+        ..Default::default()
+    }];
     put(bucket.as_ref(), &layout::object(id(1), layout::META), escaping.to_bytes().unwrap()).await;
     assert!(matches!(download(&bucket, &disk).await, Err(DownloadError::Path { .. })));
 }

@@ -7,12 +7,12 @@ use block::filter::{
     ParquetMigrated, ReplicaLabels, TimeBound, TimeRange, is_covered,
 };
 use block::{
-    BlockError, BlockId, BlockState, DeletionMark, Discovery, Fetcher, FetcherConfig, FetcherMetrics, GoTime, Mark,
-    Meta, NoCompactMark, NoCompactReason, NoDownsampleMark, NoDownsampleReason, Resolution, Source, View, layout,
-    write_mark,
+    BlockError, BlockId, BlockState, DeletionMark, Discovery, Fetcher, FetcherConfig, FetcherMetrics, GoTime,
+    Mark, Meta, NoCompactMark, NoCompactReason, NoDownsampleMark, NoDownsampleReason, Resolution, Source,
+    View, layout, write_mark,
 };
+use objstore::BucketRef;
 use objstore::layers::{Fault, Faulty, Operation, Script};
-use objstore::{Bucket, BucketRef};
 use prom_model::{Clock, GoRegex, ManualClock, PromDuration, RelabelAction, RelabelConfig};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -71,13 +71,16 @@ async fn one_bad_block_does_not_hide_the_others() {
     assert_eq!(view.partial[&id(3)].newest, Some(clock.now()));
     let bad: Vec<BlockId> = view.errors.iter().map(|(block, _)| *block).collect();
     assert_eq!(bad, [good[1], id(4), id(5), id(7), id(8)]);
-    assert!(matches!(*view.errors[0].1, BlockError::Mark(_)) && matches!(*view.errors[1].1, BlockError::Meta(_)));
+    assert!(
+        matches!(*view.errors[0].1, BlockError::Mark(_)) && matches!(*view.errors[1].1, BlockError::Meta(_))
+    );
     assert!(!view.is_complete());
 
     // A store that fails once, at any call, costs the block of that call at most.
     for discovery in [Discovery::Concurrent, Discovery::Recursive] {
         for call in 2..=12 {
-            let faulty: BucketRef = Arc::new(Faulty::new(Arc::clone(&bucket), Script::once(call, Fault::FailBefore)));
+            let faulty: BucketRef =
+                Arc::new(Faulty::new(Arc::clone(&bucket), Script::once(call, Fault::FailBefore)));
             let view = fetcher(&faulty, &clock, discovery, Vec::new()).fetch().await.unwrap();
             assert!(view.metas.len() + 1 >= good.len() && view.partial.len() <= 1, "{call}");
             assert!(!view.partial.contains_key(&id(1)), "what could not be read is not partial");
@@ -147,7 +150,8 @@ async fn filters_take_away_each_for_its_reason() {
     clock.advance_ms(HOUR / 2);
     let view = look(&bucket, &clock, || filters("50h")).await;
     assert_eq!(seen(&view), [1, 4, 5, 7, 8, 9].map(id));
-    let dropped: Vec<(BlockId, BlockState)> = view.dropped.iter().map(|(block, state)| (*block, *state)).collect();
+    let dropped: Vec<(BlockId, BlockState)> =
+        view.dropped.iter().map(|(block, state)| (*block, *state)).collect();
     assert_eq!(
         dropped,
         [
@@ -163,7 +167,10 @@ async fn filters_take_away_each_for_its_reason() {
     clock.advance_ms(60 * HOUR);
     let view = look(&bucket, &clock, || filters("50h")).await;
     assert!(view.metas.contains_key(&id(2)));
-    assert_eq!("-2h".parse::<TimeBound>().unwrap().resolve(clock.now()).as_millis(), START + 61 * HOUR + HOUR / 4 - 2 * HOUR);
+    assert_eq!(
+        "-2h".parse::<TimeBound>().unwrap().resolve(clock.now()).as_millis(),
+        START + 61 * HOUR + HOUR / 4 - 2 * HOUR
+    );
     assert!("yesterday".parse::<TimeBound>().is_err());
 }
 
@@ -178,7 +185,8 @@ async fn replicas_fall_into_one_group_and_metrics_tell_the_states() {
     put(bucket.as_ref(), &layout::object(id(3), "index"), "a").await;
     let mut registry = Registry::default();
     let metrics = FetcherMetrics::register(&mut registry);
-    let filters: Filters = vec![Box::new(ReplicaLabels { names: vec!["replica".to_owned(), "rule".to_owned()] })];
+    let filters: Filters =
+        vec![Box::new(ReplicaLabels { names: vec!["replica".to_owned(), "rule".to_owned()] })];
     let clock = Arc::clone(&clock) as Arc<dyn Clock>;
     let fetcher = Fetcher::new(Arc::clone(&bucket), clock, FetcherConfig::default(), filters, metrics);
     for _ in 0..2 {

@@ -42,7 +42,9 @@ impl Watch {
     pub(crate) async fn check_visible(&self, block: BlockId) {
         let name = layout::object(block, layout::META);
         let Ok(bytes) = read_all(self.inner.as_ref(), &name, 1 << 20).await else { return };
-        let Ok(meta) = Meta::of_block(block, &bytes) else { return self.breaks(format!("{name} is no metadata")) };
+        let Ok(meta) = Meta::of_block(block, &bytes) else {
+            return self.breaks(format!("{name} is no metadata"));
+        };
         for file in meta.thanos.files.iter().filter(|file| file.rel_path != layout::META) {
             let there = self.inner.attributes(&layout::object(block, &file.rel_path)).await;
             if there.as_ref().ok().map(|attributes| attributes.size) != Some(file.size_bytes) {
@@ -80,7 +82,8 @@ impl Watch {
         }
         let folder = self.inner.list(&layout::folder(block), Listing::Recursive);
         let objects: Vec<Entry> = folder.try_collect().await.unwrap();
-        let newest = objects.iter().filter_map(|entry| entry.attributes).map(|attributes| attributes.modified).max();
+        let newest =
+            objects.iter().filter_map(|entry| entry.attributes).map(|attributes| attributes.modified).max();
         if newest.is_some_and(|newest| now.since(newest) <= PARTIAL_AGE) {
             self.breaks(format!("{name} was removed while the upload went on"));
         }
