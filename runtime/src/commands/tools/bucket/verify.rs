@@ -127,11 +127,13 @@ pub(super) async fn run(flags: Flags, tool: &Tool) -> anyhow::Result<()> {
         found.extend(contents(&flags, tool, &selected).await?);
     }
     found.sort();
-    // A missing file is found in the list of objects and again when it is to be read.
-    found.dedup_by(|a, b| (a.block, a.code) == (b.block, b.code));
+    let found = one_for_each_code(found);
     let report =
         Report { bucket: tool.bucket.name(), blocks: selected.len(), marked: marked.len(), findings: found };
     report.print(&flags.output)?;
+    if report.blocks == 0 {
+        warn!(msg = "no block was looked at", bucket = report.bucket);
+    }
     if marked.is_empty() {
         info!(msg = "verify task completed", blocks = report.blocks);
     } else {
@@ -155,6 +157,23 @@ pub(super) async fn run(flags: Flags, tool: &Tool) -> anyhow::Result<()> {
         return repair.run(&report.findings, &metas.collect()).await;
     }
     report.outcome(flags.threshold())
+}
+
+/// What is found of one kind in one block is one finding: a missing file, for example, is found in the list of objects, and
+/// again when it is to be read.
+fn one_for_each_code(found: Vec<Finding>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    for finding in found {
+        match out.last_mut() {
+            Some(last) if (last.block, last.code) == (finding.block, finding.code) => {
+                last.detail.push_str("; ");
+                last.detail.push_str(&finding.detail);
+                last.repairable &= finding.repairable;
+            }
+            _ => out.push(finding),
+        }
+    }
+    out
 }
 
 async fn contents(

@@ -38,12 +38,7 @@ impl Report<'_> {
         let width = self.findings.iter().map(|finding| finding.code.len()).max().unwrap_or_default();
         for finding in &self.findings {
             let Finding { block, severity, code, detail, .. } = finding;
-            // Labels may hold anything; a line stays a line.
-            output.line(
-                &format!("{block}  {severity:<6}  {code:<width$}  {}", detail.escape_debug())
-                    .replace("\\\"", "\"")
-                    .replace("\\'", "'"),
-            )?;
+            output.line(&format!("{block}  {severity:<6}  {code:<width$}  {}", on_one_line(detail)))?;
         }
         let worst = self.worst();
         if worst.is_empty() {
@@ -92,4 +87,13 @@ impl Report<'_> {
             bad => bail!("{bad} of {} blocks are bad", self.blocks),
         }
     }
+}
+
+/// Labels may hold anything; a line stays a line, and a terminal is told nothing.
+fn on_one_line(text: &str) -> String {
+    let shown = text.chars().map(|character| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    });
+    shown.collect()
 }
