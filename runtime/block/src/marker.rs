@@ -27,8 +27,6 @@ pub trait Mark: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The block that the mark is for.
     fn block(&self) -> BlockId;
-    /// The version of the format.
-    fn version(&self) -> i64;
 
     /// Reads the bytes of a mark that lies in the folder of a block; `None` where they are no JSON of this shape.
     ///
@@ -200,10 +198,6 @@ macro_rules! mark {
 
             fn block(&self) -> BlockId {
                 self.id
-            }
-
-            fn version(&self) -> i64 {
-                self.version
             }
         }
     };

@@ -76,13 +76,29 @@ pub async fn build(
     fs: &Arc<dyn Fs>,
     path: &Path,
 ) -> Result<(), IndexHeaderError> {
+    let unfinished = path.with_extension("tmp");
+    let built = build_as(bucket, block, fs, &unfinished, path).await;
+    if built.is_err() {
+        let fs = Arc::clone(fs);
+        // What cannot be removed is replaced by the next attempt.
+        drop(on_disk(move || fs.remove_file(&unfinished)).await);
+    }
+    built
+}
+
+async fn build_as(
+    bucket: &dyn Bucket,
+    block: BlockId,
+    fs: &Arc<dyn Fs>,
+    unfinished: &Path,
+    path: &Path,
+) -> Result<(), IndexHeaderError> {
     let name = layout::object(block, layout::INDEX);
     let index = RemoteIndex { bucket, block, name: &name };
     let size = bucket.attributes(&name).await.map_err(|source| index.failed(source))?.size;
     let (version, toc) = index.frame(size).await?;
     let local = |source| IndexHeaderError::Local { block, source };
-    let unfinished = path.with_extension("tmp");
-    let (create_fs, create_path) = (Arc::clone(fs), unfinished.clone());
+    let (create_fs, create_path) = (Arc::clone(fs), unfinished.to_owned());
     let created = on_disk(move || {
         if let Some(folder) = create_path.parent() {
             create_fs.create_dir_all(folder)?;
@@ -104,7 +120,7 @@ pub async fn build(
     let sum = crc32c(&end);
     put_u32(&mut end, sum);
     let mut file = write(file, end.into()).await.map_err(local)?;
-    let (fs, path) = (Arc::clone(fs), path.to_owned());
+    let (fs, path, unfinished) = (Arc::clone(fs), path.to_owned(), unfinished.to_owned());
     let done = on_disk(move || {
         file.sync()?;
         drop(file);

@@ -1,6 +1,7 @@
 //! One module per question.
 
 mod crashes;
+mod damage;
 mod header;
 mod recorded;
 mod removal;

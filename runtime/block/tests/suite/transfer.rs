@@ -6,7 +6,7 @@ use std::sync::Arc;
 use block::{
     DeletionMark, Download, DownloadError, HashFunc, Meta, Upload, UploadError, Uploaded, layout, write_mark,
 };
-use objstore::layers::{Faulty, Operation, Script};
+use objstore::layers::{Fault, Faulty, Operation, Script};
 use objstore::{Bucket, BucketRef, read_all};
 use prom_model::{Clock, ManualClock};
 use tsdb::fs::Fs;
@@ -145,4 +145,45 @@ async fn a_download_is_whole_or_not_there() {
     }];
     put(bucket.as_ref(), &layout::object(id(1), layout::META), escaping.to_bytes().unwrap()).await;
     assert!(matches!(download(&bucket, &disk).await, Err(DownloadError::Path { .. })));
+}
+
+/// Every fault at every call of a download: the folder is whole, or not there.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_gives_no_wrong_download() {
+    let (clock, disk) = (clock(), SimFs::new());
+    let bucket = memory(&clock);
+    write_block(&disk, &meta(id(1), 0));
+    upload(bucket.as_ref(), &disk, &clock, meta(id(1), 0), HashFunc::Sha256).await.unwrap();
+    let clean = Arc::new(Faulty::new(Arc::clone(&bucket), Script::Clean));
+    download(&(Arc::clone(&clean) as BucketRef), &disk).await.unwrap();
+    let folder = Path::new("/work").join(id(1).to_string());
+    for call in clean.log() {
+        // What nothing but its shape vouches for is meta.json.
+        let of_meta = call.name.ends_with(layout::META);
+        let apt = |fault: &Fault| {
+            fault.can_hit(call.operation) && *fault != Fault::Hang && !(of_meta && *fault == Fault::BitFlip)
+        };
+        for fault in Fault::ALL.into_iter().filter(apt) {
+            disk.remove_dir_all(Path::new("/work")).unwrap();
+            let faulty: BucketRef =
+                Arc::new(Faulty::new(Arc::clone(&bucket), Script::once(call.number, fault)));
+            let done = download(&faulty, &disk).await;
+            match done {
+                Ok(_) => {
+                    for (path, bytes) in files_on_disk(&disk, id(1)) {
+                        assert_eq!(
+                            disk.contents(&folder.join(path)).unwrap(),
+                            bytes,
+                            "{fault:?} at {call:?}"
+                        );
+                    }
+                }
+                Err(_) => {
+                    let left = disk.list(Path::new("/work")).unwrap_or_default();
+                    assert!(left.is_empty(), "{fault:?} at {call:?}: {left:?}");
+                    disk.create_dir_all(Path::new("/work")).unwrap();
+                }
+            }
+        }
+    }
 }
