@@ -39,6 +39,8 @@ const AT_HOME: &[(&str, &str, &str)] = &[
     ("tests/tests/tidy/wording.rs", "", "names them all"),
     ("Cargo.lock", "crates.io", "written by cargo"),
     ("compiler/fuzz/Cargo.lock", "crates.io", "written by cargo"),
+    ("runtime/block/fuzz/Cargo.lock", "crates.io", "written by cargo"),
+    ("runtime/tsdb/fuzz/Cargo.lock", "crates.io", "written by cargo"),
     ("Cargo.toml", "todo", "the name of a lint"),
     ("templates/dashboards/", "", "panels of Grafana, whose JSON has words of its own"),
 ];
