@@ -30,13 +30,13 @@ lint: ## Check format and lints, warnings denied
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
-bench: ## Measure rendering by size of the topology, and the reloader by number of rule files
+bench: ## Measure the renderer, the reloader, chunks, index and head
 	$(CARGO) bench --package compiler --bench render
 	$(CARGO) bench --package runtime --bench reloader
+	$(CARGO) bench --package tsdb --bench chunks
+	$(CARGO) bench --package tsdb --bench index
+	$(CARGO) bench --package tsdb --bench head
 
-fuzz: ## Feed random topologies to the compiler (FUZZ_SECONDS=60); needs cargo-fuzz
+fuzz: ## Feed random bytes to every decoder and random topologies to the compiler (FUZZ_SECONDS=60 each); needs cargo-fuzz
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
-	mkdir -p compiler/fuzz/corpus/topology_render
-	cd compiler/fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir . topology_render \
-		corpus/topology_render ../../examples ../starters -- \
-		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -timeout=10 -max_len=65536
+	CARGO="$(CARGO)" .ci/fuzz $(FUZZ_SECONDS)
