@@ -55,3 +55,40 @@ fn covered(mut group: Vec<&Meta>) -> Vec<BlockId> {
     }
     covered
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tsdb::block::BlockMeta;
+
+    use super::*;
+    use crate::meta::Thanos;
+
+    fn id(number: u128) -> BlockId {
+        BlockId::new(0, number)
+    }
+
+    proptest! {
+        /// Said in another way: a block is hidden when another was made from more, or from the same and is older.
+        #[test]
+        fn hidden_is_what_another_holds(groups in proptest::collection::vec(proptest::collection::btree_set(0u128..6, 0..5), 0..12)) {
+            let metas: Vec<Meta> = groups.iter().enumerate().map(|(at, sources)| {
+                let mut block = BlockMeta::new(id(100 + at as u128), 0, 1);
+                block.compaction.sources = sources.iter().map(|source| id(*source)).collect();
+                Meta { block, thanos: Thanos::default() }
+            }).collect();
+            let mut expected: Vec<BlockId> = Vec::new();
+            for (at, part) in groups.iter().enumerate() {
+                let holds = |(other, whole): (usize, &std::collections::BTreeSet<u128>)| {
+                    other != at && part.is_subset(whole) && (whole.len() > part.len() || other < at)
+                };
+                if !part.is_empty() && groups.iter().enumerate().any(holds) {
+                    expected.push(id(100 + at as u128));
+                }
+            }
+            let mut found = covered(metas.iter().collect());
+            found.sort();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

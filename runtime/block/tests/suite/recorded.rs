@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use block::filter::{ConsistencyDelay, Duplicates, Filter, IgnoreDeletionMarks, NoCompactMarks};
 use block::index_header::{self, IndexHeader};
-use block::shipper::ShipperState;
+use block::shipper::{Shipper, ShipperConfig, ShipperMetrics, ShipperState};
 use block::{
     BlockId, DeletionMark, Discovery, Fetcher, FetcherConfig, FetcherMetrics, Mark, Meta, NoCompactMark,
-    NoDownsampleMark,
+    NoDownsampleMark, Source,
 };
-use objstore::{Filesystem, Memory};
+use objstore::{Filesystem, Memory, read_all};
 use prom_model::{PromDuration, SystemClock};
 use prometheus_client::registry::Registry;
+use tsdb::fs::sim::SimFs;
 use tsdb::fs::{Fs, RangeRead, RealFs};
 use tsdb::index::IndexReader;
 use tsdb::stored::StoredFile;
+
+use super::world::{DATA, clock, memory};
 
 /// The recorded files; `None`, loudly, where there are none.
 #[expect(clippy::print_stderr, reason = "a suite that is left out must say so")]
@@ -239,4 +242,39 @@ async fn every_recorded_bucket_is_seen_as_it_is() {
     let metrics = FetcherMetrics::register(&mut Registry::default());
     let fetcher = Fetcher::new(empty, Arc::new(SystemClock), FetcherConfig::default(), Vec::new(), metrics);
     assert!(fetcher.fetch().await.unwrap().metas.is_empty());
+}
+
+/// The meta.json that a shipper of ours puts into the bucket is the one that the sidecar put there, but for the time.
+#[tokio::test]
+async fn a_shipped_block_has_the_meta_json_that_the_sidecar_gives() {
+    let Some(fixtures) = fixtures("recorded uploads") else { return };
+    let (mut good, mut all) = (0, 0);
+    for entry in std::fs::read_dir(fixtures.join("wire/shipper/sidecar-uploaded")).unwrap() {
+        let recorded = entry.unwrap().path();
+        let block = recorded.file_name().unwrap().to_str().unwrap().to_owned();
+        let expected = std::fs::read_to_string(recorded.join("uploaded-meta.json")).unwrap();
+        let expected_meta = Meta::from_bytes(expected.as_bytes()).unwrap();
+        let (clock, disk) = (clock(), SimFs::new());
+        let folder = Path::new(DATA).join(&block);
+        disk.create_dir_all(&folder.join("chunks")).unwrap();
+        for file in expected_meta.thanos.files.iter().filter(|file| file.size_bytes > 0) {
+            disk.put(&folder.join(&file.rel_path), &vec![7; file.size_bytes as usize]).unwrap();
+        }
+        disk.put(&folder.join("meta.json"), &std::fs::read(recorded.join("local-meta.json")).unwrap())
+            .unwrap();
+        let bucket = memory(&clock);
+        let config = ShipperConfig::new(DATA, Source::Sidecar);
+        let metrics = ShipperMetrics::default();
+        let shipper = Shipper::new(Arc::clone(&bucket), Arc::new(disk), clock, config, metrics);
+        let labels = expected_meta.thanos.external_labels();
+        assert_eq!(shipper.sync(&labels).await.unwrap().uploaded.len(), 1);
+        let found = read_all(bucket.as_ref(), &format!("{block}/meta.json"), 1 << 20).await.unwrap();
+        let time = |text: &str| {
+            let line = text.lines().find(|line| line.contains("upload_time")).unwrap();
+            text.replace(line, "")
+        };
+        all += 1;
+        good += usize::from(time(std::str::from_utf8(&found).unwrap()) == time(&expected));
+    }
+    tell("meta.json as the sidecar uploads it", good, all);
 }

@@ -1,9 +1,13 @@
 //! When a block is removed, and when it is not.
 
+use std::sync::Arc;
+
 use block::{
     DeletionDecision, DeletionError, DeletionMark, MarkError, Marked, PartialUploads, StoreTime,
     StoreTimeError, decide_deletion, layout, read_mark, remove_mark, write_mark,
 };
+use objstore::Chance;
+use objstore::layers::{Faulty, Operation, Script};
 use prom_model::{Clock, ManualClock, PromDuration};
 
 use super::world::{HOUR, clock, id, memory, meta, names, put, put_block};
@@ -137,5 +141,50 @@ async fn a_partial_upload_goes_when_nothing_has_changed_between_two_looks() {
     let at_once = PartialUploads::new(PromDuration::ZERO);
     for block in [id(2), id(3), id(4)] {
         assert!(at_once.decide(bucket, block, StoreTime::assume(clock.as_ref())).await.unwrap().is_none());
+    }
+}
+
+/// What a plan says, and what is done: the same names in the same order, whatever lies in the folder.
+#[tokio::test]
+async fn what_is_told_is_what_is_done() {
+    let mut chance = Chance::from_seed(5);
+    let files =
+        ["meta.json", "index", "chunks/000001", "chunks/000002", "no-compact-mark.json", "tombstones", "x/y"];
+    for _ in 0..1_000 {
+        let clock = clock();
+        let bucket = memory(&clock);
+        for file in files {
+            if chance.below(3) == 0 {
+                continue;
+            }
+            let bytes = match file {
+                "meta.json" if chance.below(4) > 0 => meta(id(1), 0).to_bytes().unwrap(),
+                _ => b"x".to_vec(),
+            };
+            put(bucket.as_ref(), &layout::object(id(1), file), bytes).await;
+        }
+        let marked = chance.below(2) == 0;
+        if marked {
+            write_mark(bucket.as_ref(), &DeletionMark::new(id(1), clock.now(), "")).await.unwrap();
+        }
+        clock.advance_ms(49 * HOUR);
+        let now = StoreTime::assume(clock.as_ref());
+        let before = names(bucket.as_ref()).await;
+        let plan = match decide_deletion(bucket.as_ref(), id(1), now, DELAY).await.unwrap() {
+            DeletionDecision::Delete(plan) => Some(plan),
+            _ => PartialUploads::new(PromDuration::ZERO).decide(bucket.as_ref(), id(1), now).await.unwrap(),
+        };
+        assert_eq!(names(bucket.as_ref()).await, before, "deciding changes nothing");
+        let is_partial = !before.is_empty() && !before.contains(&layout::object(id(1), "meta.json"));
+        assert_eq!(plan.is_some(), marked || is_partial, "{before:?}");
+        let Some(plan) = plan else { continue };
+        let faulty = Faulty::new(Arc::clone(&bucket), Script::Clean);
+        plan.run(&faulty).await.unwrap();
+        let calls = faulty.log().into_iter().filter(|call| call.operation == Operation::Delete);
+        let done: Vec<String> = calls.map(|call| call.name).filter(|name| before.contains(name)).collect();
+        let mut once = done.clone();
+        once.dedup();
+        assert_eq!(once, plan.objects);
+        assert!(names(bucket.as_ref()).await.is_empty());
     }
 }
