@@ -50,6 +50,9 @@ pub(crate) fn bucket(
         }
         AzureCredentials::Signature(signature) => {
             secrets.push(signature.expose().to_owned());
+            // A store that says what is wrong with a request shows this part.
+            let part = |part: &str| part.trim_start_matches('?').strip_prefix("sig=").map(str::to_owned);
+            secrets.extend(signature.expose().split('&').filter_map(part));
             builder.with_config(AzureConfigKey::SasKey, signature.expose())
         }
         AzureCredentials::Client { tenant, client, secret } => {

@@ -2,7 +2,9 @@
 
 mod budget;
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -162,6 +164,24 @@ impl Tries {
     }
 }
 
+/// The names that a listing has given. The order of a store is its own, so the last name alone would not tell; of each name,
+/// two sums of 64 bits are kept.
+#[derive(Default)]
+struct Given(HashSet<(u64, u64)>);
+
+impl Given {
+    /// Whether the name was given before; from now on, it was.
+    fn has(&mut self, name: &str) -> bool {
+        let sum = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(salt);
+            hasher.write(name.as_bytes());
+            hasher.finish()
+        };
+        !self.0.insert((sum(0), sum(1)))
+    }
+}
+
 /// A body that is read on after failures.
 struct Resumed {
     inner: BucketRef,
@@ -227,21 +247,19 @@ impl Bucket for Retry {
     }
 
     fn list<'a>(&'a self, folder: &str, listing: Listing) -> BoxStream<'a, Result<Entry, BucketError>> {
-        let start = Some((self.inner.list(folder, listing), self.tries(), None::<String>));
+        let start = Some((self.inner.list(folder, listing), self.tries(), Given::default()));
         let folder = folder.to_owned();
         Box::pin(futures::stream::unfold(start, move |state| {
             let folder = folder.clone();
             async move {
-                let (mut entries, mut tries, mut last) = state?;
+                let (mut entries, mut tries, mut given) = state?;
                 loop {
                     match entries.next().await {
                         None => return None,
-                        // A listing is sorted: what is not behind the last name has been given already.
-                        Some(Ok(entry)) if last.as_ref().is_some_and(|last| entry.name <= *last) => {}
+                        Some(Ok(entry)) if given.has(&entry.name) => {}
                         Some(Ok(entry)) => {
                             tries.progressed();
-                            last = Some(entry.name.clone());
-                            return Some((Ok(entry), Some((entries, tries, last))));
+                            return Some((Ok(entry), Some((entries, tries, given))));
                         }
                         Some(Err(error)) => match tries.pause(error).await {
                             Ok(()) => entries = self.inner.list(&folder, listing),

@@ -184,6 +184,66 @@ async fn errors_show_no_secret_that_the_store_sends_back() {
     assert!(!requests.lock().unwrap().iter().any(|request| request.contains("s3cr3t")));
 }
 
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_has_a_secret_even_at_its_most_talkative() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let busy = "<Error><Code>SlowDown</Code><Message>c4naryXX</Message></Error>";
+    let (address, _) =
+        answering(vec![answer("503 Slow", &format!("Content-Length: {}\r\n", busy.len()), busy)]).await;
+    let configs = [
+        format!(
+            "type: S3\nconfig: {{endpoint: '{address}', insecure: true, bucket: b, access_key: a, secret_key: c4naryXX, \
+             session_token: c4naryXX, max_retries: 2, trace: {{enable: true}}}}"
+        ),
+        format!(
+            "type: AZURE\nconfig: {{storage_account: a, container: c, max_retries: 2, storage_connection_string: \
+             'BlobEndpoint=http://{address};SharedAccessSignature=sv=1&sig=c4naryXX'}}"
+        ),
+        format!(
+            "type: AZURE\nconfig: {{storage_account: a, container: c, max_retries: 2, storage_connection_string: \
+             'BlobEndpoint=http://{address};AccountKey=c4naryXX'}}"
+        ),
+    ];
+    for config in configs {
+        let surroundings =
+            Surroundings { environment: &|_| None, clock: Arc::new(SystemClock), seed: 1, metrics: None };
+        let bucket = BucketConfig::parse(&config, &|_| None).unwrap().connect(&surroundings).unwrap();
+        let errors = [
+            bucket.get("a").await.unwrap_err(),
+            bucket.put("a", Arc::new(Bytes::from_static(b"x")), Put::Replace).await.unwrap_err(),
+            bucket.list("", Listing::Shallow).try_collect::<Vec<_>>().await.unwrap_err(),
+        ];
+        for error in errors {
+            let text = format!("{error} {error:?} {bucket:?}");
+            assert!(!text.contains("c4naryXX"), "{text}");
+        }
+    }
+    let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(log.contains("is tried again") && log.contains("request to the bucket"), "{log}");
+    let shown = log.lines().find(|line| line.contains("c4naryXX"));
+    assert!(shown.is_none(), "{shown:?}");
+}
+
 #[tokio::test]
 async fn requests_are_as_the_configuration_says() {
     let ok = answer("200 OK", "Content-Length: 0\r\n", "");
