@@ -3,6 +3,7 @@
 mod digests;
 mod examined;
 mod fixtures;
+mod index_v1;
 mod killed;
 mod prometheus;
 mod promtool;
