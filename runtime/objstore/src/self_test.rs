@@ -252,7 +252,7 @@ fn explain(step: Step, error: &BucketError) -> String {
     } else if says(&["SignatureDoesNotMatch", "AuthenticationFailed"]) {
         "the store does not accept the signature: the secret key is not that of the access key, or a proxy changes requests"
     } else if says(&["ExpiredToken", "InvalidToken"]) {
-        "the session token is not valid any more"
+        "the temporary credentials (`session_token`) are not valid any more"
     } else if says(&["AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "region"])
         && matches!(
             error,
