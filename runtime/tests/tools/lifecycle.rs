@@ -201,7 +201,7 @@ fn a_rehearsed_cleanup_names_exactly_what_the_real_one_deletes() {
         for number in 0..6 {
             let id = format!("01HK153X0100000000000{layout:02}{number:03}");
             for file in ["meta.json", "index", "chunks/000001", "chunks/000002"] {
-                if next(&mut seed) % 4 == 0 {
+                if next(&mut seed).is_multiple_of(4) {
                     continue;
                 }
                 let text = match file {
@@ -210,7 +210,7 @@ fn a_rehearsed_cleanup_names_exactly_what_the_real_one_deletes() {
                 };
                 let name = format!("{id}/{file}");
                 bucket.write(&name, text);
-                age(&bucket, &name, if next(&mut seed) % 3 == 0 { 1 } else { 60 });
+                age(&bucket, &name, if next(&mut seed).is_multiple_of(3) { 1 } else { 60 });
             }
             match next(&mut seed) % 4 {
                 0 => mark(&bucket, &id, 60),

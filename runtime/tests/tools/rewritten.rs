@@ -60,6 +60,9 @@ fn a_rehearsal_prints_the_changes_and_makes_none() {
         assert_eq!(bucket.snapshot(), before);
     }
     assert_eq!(change_logs(&bucket.beside("tmp")).len(), 3);
+    let mut left = Vec::new();
+    walk(&bucket.beside("tmp"), &mut left);
+    assert_eq!(left.len(), 3, "nothing else is left on the disk: {left:?}");
     let silent = rewrite(&bucket, &id, &[WHOLE_SERIES, "--no-rewrite.add-change-log"]);
     assert_eq!((silent.code, change_logs(&bucket.beside("tmp")).len()), (Some(0), 3));
 }

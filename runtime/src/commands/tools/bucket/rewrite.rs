@@ -10,7 +10,7 @@ use block::rebuild::{Change, Changes, Target, rebuild};
 use block::{BlockId, DeletionMark, Download, HashFunc, Interval, Meta, Rewrite, Source};
 use clap::Args;
 use prom_model::Clock;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tsdb::block::BlockReader;
 use tsdb::fs::{Fs, RealFs};
 
@@ -118,12 +118,34 @@ pub(super) async fn run(mut flags: Flags, matches: &clap::ArgMatches, tool: &Too
     Ok(())
 }
 
+/// Rewrites one block. In the end nothing is left on the disk but change.log.
 async fn one(flags: &Flags, plan: &Plan, tool: &Tool, source: BlockId, tmp_dir: &Path) -> anyhow::Result<()> {
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let new = tool.new_id();
     // A folder of this run: nothing that is in the other one is touched.
     let work = tmp_dir.join(new.to_string());
     fs.create_dir_all(&work).with_context(|| format!("--tmp.dir={}", tmp_dir.display()))?;
+    let result = in_folder(flags, plan, tool, source, new, &work).await;
+    for entry in fs.list(&work).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
+        if let Err(failure) = fs.remove_dir_all(&work.join(&entry.name)) {
+            warn!(msg = "cannot remove a folder", folder = %work.join(&entry.name).display(), err = %failure);
+        }
+    }
+    if !flags.change_log {
+        let _ = fs.remove_dir_all(&work);
+    }
+    result
+}
+
+async fn in_folder(
+    flags: &Flags,
+    plan: &Plan,
+    tool: &Tool,
+    source: BlockId,
+    new: BlockId,
+    work: &Path,
+) -> anyhow::Result<()> {
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
     info!(msg = "downloading block", source = %source);
     let folder = work.join("source");
     let download =
@@ -131,19 +153,18 @@ async fn one(flags: &Flags, plan: &Plan, tool: &Tool, source: BlockId, tmp_dir: 
     let meta = download.run().await.with_context(|| format!("block {source} cannot be read"))?;
     let (changes, block_meta) =
         (plan.changes.clone(), tsdb::block::BlockMeta::new(new, meta.block.min_time, meta.block.max_time));
-    let (parent, target_fs, dry_run) = (work.clone(), Arc::clone(&fs), flags.dry_run);
+    let (parent, target_fs, dry_run) = (work.to_owned(), Arc::clone(&fs), flags.dry_run);
     info!(msg = "starting rewrite for block", source = %source, new = %new);
     let rebuilt = tokio::task::spawn_blocking(move || {
         let block = BlockReader::open(&*target_fs, &folder)?;
         let mut log = Vec::new();
         let target = (!dry_run).then(|| Target { fs: Arc::clone(&target_fs), parent: &parent, id: new });
         let stats = rebuild(&block, &changes, block_meta, target, |change| log.push(line(&change)))?;
-        target_fs.remove_dir_all(&folder)?;
         anyhow::Ok((stats, log))
     });
     let (stats, log) = rebuilt.await.context("rewriting")??;
     if flags.change_log {
-        write_log(&fs, &work, &log)?;
+        write_log(&fs, work, &log)?;
         info!(msg = "changelog will be available", file = %work.join("change.log").display());
     }
     if flags.dry_run {
@@ -162,7 +183,6 @@ async fn one(flags: &Flags, plan: &Plan, tool: &Tool, source: BlockId, tmp_dir: 
     } else {
         upload(flags, plan, tool, &fs, &work.join(new.to_string()), meta).await?;
         info!(msg = "uploaded", source = %source, new = %new);
-        fs.remove_dir_all(&work.join(new.to_string()))?;
     }
     if flags.delete_blocks {
         let mark = DeletionMark::new(source, tool.clock.now(), "block rewritten");

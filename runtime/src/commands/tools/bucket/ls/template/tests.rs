@@ -84,3 +84,46 @@ fn what_is_refused_says_why() {
     let deep = format!("{{{{{}.ULID}}}}", "(".repeat(1000));
     assert!(Template::parse(&deep).unwrap_err().to_string().contains("levels"));
 }
+
+#[test]
+fn no_text_is_too_strange() {
+    const PIECES: [&str; 24] = [
+        "{{",
+        "}}",
+        "{{-",
+        " -}}",
+        ".ULID",
+        ".Thanos.Labels",
+        ".",
+        "$",
+        "if ",
+        "range ",
+        "with ",
+        "end",
+        "else",
+        " | ",
+        "(",
+        ")",
+        "\"a\"",
+        "`b`",
+        "index ",
+        "printf ",
+        "len ",
+        " 1 ",
+        "\u{e9}\u{1F600}",
+        "/* x */",
+    ];
+    let mut seed = 1_u64;
+    let mut understood = 0;
+    for _ in 0..50_000 {
+        let mut text = String::new();
+        for _ in 0..12 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(PIECES[(seed >> 33) as usize % PIECES.len()]);
+        }
+        if let Ok(template) = Template::parse(&text) {
+            understood += usize::from(template.render(&meta()).is_ok());
+        }
+    }
+    assert!(understood > 1000, "{understood}");
+}
