@@ -129,14 +129,6 @@ impl BlockScan<'_> {
         self.block.tombstones.of(self.series.reference)
     }
 
-    /// Reads one of its chunks.
-    ///
-    /// # Errors
-    /// As [`ChunkReader::read`].
-    pub fn chunk(&mut self, chunk: &ChunkMeta) -> Result<StoredChunk<'_>, Corruption> {
-        self.chunks.read(chunk.reference)
-    }
-
     /// Reads the chunk of a place in the series' list.
     ///
     /// # Errors

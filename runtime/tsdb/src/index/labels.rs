@@ -175,12 +175,6 @@ impl LabelArena {
         self.ends.clear();
     }
 
-    /// Appends a label.
-    pub fn push(&mut self, name: &str, value: &str) {
-        self.push_name(name);
-        self.push_value(value);
-    }
-
     fn push_name(&mut self, name: &str) {
         self.text.push_str(name);
         self.ends.push(self.text.len() as u32);

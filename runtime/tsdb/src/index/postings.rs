@@ -79,16 +79,6 @@ impl Postings {
         self.number(at) == Some(series.0)
     }
 
-    /// Appends all to a list of integers.
-    fn append_to(&self, list: &mut Vec<u32>) {
-        match &self.0 {
-            Kind::Stored(bytes) => {
-                list.extend(bytes.as_chunks::<4>().0.iter().map(|four| u32::from_be_bytes(*four)));
-            }
-            Kind::Made(made) => list.extend_from_slice(made),
-        }
-    }
-
     /// The first place from `from` on whose number is not below `target`: in steps that double, then by halves.
     fn seek(&self, from: usize, target: u32) -> usize {
         let length = self.len();
@@ -156,15 +146,6 @@ impl Postings {
         }
         Postings::made(left)
     }
-
-    /// The series that are in any list.
-    pub fn union(lists: &[Postings]) -> Postings {
-        let mut union = Union::default();
-        for list in lists {
-            union.add(list);
-        }
-        union.finish()
-    }
 }
 
 /// Checks the content of a stored list: its count, its order.
@@ -196,12 +177,6 @@ pub(crate) struct Union {
 }
 
 impl Union {
-    pub(crate) fn add(&mut self, list: &Postings) {
-        let (last, first) = (self.numbers.last().copied(), list.number(0));
-        self.unsorted |= matches!((last, first), (Some(last), Some(first)) if first <= last);
-        list.append_to(&mut self.numbers);
-    }
-
     /// Adds a stored list that [`check`] has passed.
     pub(crate) fn add_content(&mut self, content: &[u8]) {
         let (numbers, _) = content.get(4..).unwrap_or(&[]).as_chunks::<4>();
@@ -251,10 +226,14 @@ mod tests {
 
     use super::*;
 
-    fn stored(list: &BTreeSet<u32>) -> Postings {
+    fn content(list: &BTreeSet<u32>) -> Bytes {
         let mut bytes = (list.len() as u32).to_be_bytes().to_vec();
         bytes.extend(list.iter().flat_map(|number| number.to_be_bytes()));
-        Postings::decode(bytes.into(), 0).unwrap()
+        bytes.into()
+    }
+
+    fn stored(list: &BTreeSet<u32>) -> Postings {
+        Postings::decode(content(list), 0).unwrap()
     }
 
     fn numbers(list: &Postings) -> Vec<u32> {
@@ -276,7 +255,9 @@ mod tests {
             let every = sets.iter().skip(1).fold(sets[0].clone(), |all, set| &all & set);
             let any = sets.iter().fold(BTreeSet::new(), |all, set| &all | set);
             prop_assert_eq!(numbers(&Postings::intersect(lists.clone())), Vec::from_iter(every));
-            prop_assert_eq!(numbers(&Postings::union(&lists)), Vec::from_iter(any));
+            let mut union = Union::default();
+            sets.iter().for_each(|set| union.add_content(&content(set)));
+            prop_assert_eq!(numbers(&union.finish()), Vec::from_iter(any));
             let (one, other) = (&sets[0], &sets[sets.len() - 1]);
             prop_assert_eq!(numbers(&lists[0].without(&lists[sets.len() - 1])), Vec::from_iter(one - other));
             for number in [0, 7, 199, u32::MAX] {

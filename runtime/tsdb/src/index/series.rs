@@ -47,13 +47,6 @@ pub struct ChunkMeta {
     pub reference: ChunkRef,
 }
 
-impl ChunkMeta {
-    /// Whether the chunk may have samples in the closed interval.
-    pub const fn overlaps(&self, min_time: i64, max_time: i64) -> bool {
-        self.min_time <= max_time && min_time <= self.max_time
-    }
-}
-
 /// A series; a buffer that is filled again and again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Series {
@@ -66,11 +59,6 @@ pub struct Series {
 }
 
 impl Series {
-    /// The symbol of the value of the label whose name has this symbol.
-    pub fn value_of(&self, name: u32) -> Option<u32> {
-        self.labels.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
-    }
-
     /// Whether label names rise strictly: symbols are sorted, so their numbers say it.
     pub fn labels_are_sorted(&self) -> bool {
         self.labels.is_sorted_by(|one, next| one.0 < next.0)
