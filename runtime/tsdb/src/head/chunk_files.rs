@@ -93,6 +93,11 @@ const fn chunk_ref(file: u32, offset: u64) -> u64 {
     (file as u64) << 32 | offset & 0xffff_ffff
 }
 
+fn header() -> [u8; HEADER as usize] {
+    let [first, second, third, fourth] = MAGIC.to_be_bytes();
+    [first, second, third, fourth, VERSION, 0, 0, 0]
+}
+
 fn file_name(number: u32) -> String {
     format!("{number:06}")
 }
@@ -151,14 +156,16 @@ impl ChunkFiles {
                 true => Err((HEADER, Fault::Rule("the file before this one is missing"), 0)),
                 false => files.scan(*number, at + 1 == numbers.len(), visit, &mut found)?,
             };
-            files.last = *number;
+            if !gap {
+                files.last = *number;
+            }
             if let Err((offset, fault, good)) = scanned {
                 let file = files.report_name(*number);
                 found.damage.push(Corruption { file, section: Section::Chunk, offset, fault });
                 for later in numbers.iter().skip(at + 1).rev() {
-                    files.set_aside(*later, 0)?;
+                    files.set_aside(*later, (!gap).then_some(0))?;
                 }
-                files.set_aside(*number, good)?;
+                files.set_aside(*number, (!gap).then_some(good))?;
                 break;
             }
         }
@@ -181,16 +188,33 @@ impl ChunkFiles {
         crate::wal::report_name(&self.folder, &file_name(number))
     }
 
-    /// Renames a file; its first `good` bytes, if they hold a chunk, take its place.
-    fn set_aside(&self, number: u32, good: u64) -> io::Result<()> {
+    /// Renames a file; one with its first `good` bytes takes its place, so that its number is not given again: the log of
+    /// out-of-order samples may still name its chunks. Without `good` there is a gap before it that cannot be filled.
+    fn set_aside(&mut self, number: u32, good: Option<u64>) -> io::Result<()> {
         let path = self.path(number);
         let aside = crate::wal::free_name(&*self.fs, &path)?;
-        if good > HEADER {
-            crate::wal::replace(&*self.fs, &path, &aside, good)?;
-        } else {
-            self.fs.rename(&path, &aside)?;
+        match good {
+            None => self.fs.rename(&path, &aside)?,
+            Some(good) if good > HEADER => crate::wal::replace(&*self.fs, &path, &aside, good)?,
+            Some(_) => {
+                self.fs.hard_link(&path, &aside)?;
+                self.write_empty(number)?;
+            }
+        }
+        if good.is_some() {
+            self.last = self.last.max(number);
         }
         self.fs.sync_dir(&self.folder)
+    }
+
+    /// Puts a file without chunks in the place of one, in one step.
+    fn write_empty(&self, number: u32) -> io::Result<()> {
+        let path = self.path(number);
+        let copy = path.with_extension("repaired");
+        let mut file = self.fs.create(&copy)?;
+        file.write_all(&header())?;
+        file.sync()?;
+        self.fs.rename(&copy, &path)
     }
 
     /// Reads all chunks of a file. The inner error is damage: where, what, and how many bytes before it are good.
@@ -207,7 +231,8 @@ impl ChunkFiles {
         let head = source.read_range(0, length.min(HEADER))?;
         if last && (length < HEADER || head.iter().all(|byte| *byte == 0)) {
             // A crash came before the header was there.
-            self.fs.remove_file(&path)?;
+            self.write_empty(number)?;
+            self.fs.sync_dir(&self.folder)?;
             return Ok(Ok(()));
         }
         let mut reader = Reader::new(&head, 0);
@@ -317,10 +342,7 @@ impl ChunkFiles {
         let number =
             self.last.checked_add(1).ok_or_else(|| io::Error::other("no number is left for a file"))?;
         let mut file = self.fs.create(&self.path(number))?;
-        let mut header = Vec::with_capacity(HEADER as usize);
-        put_u32(&mut header, MAGIC);
-        header.extend_from_slice(&[VERSION, 0, 0, 0]);
-        file.write_all(&header)?;
+        file.write_all(&header())?;
         self.fs.sync_dir(&self.folder)?;
         self.current = Some(Current { number, file, length: HEADER, half_written: false });
         self.last = number;

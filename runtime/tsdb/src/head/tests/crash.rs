@@ -276,3 +276,37 @@ fn samples_far_apart_make_no_empty_ranges() {
     assert!(db.compact(&mut ids).unwrap().len() >= 2);
     assert_eq!(all(&sim, &db), before);
 }
+
+#[test]
+fn damage_in_any_head_chunk_file_costs_nothing_and_is_named_once() {
+    let options = options(Fsync::Segment).head;
+    let files = |sim: &SimFs| -> Vec<String> {
+        let entries = sim.list(Path::new("/data/chunks_head")).unwrap();
+        entries.into_iter().map(|entry| entry.name).filter(|name| !name.contains('.')).collect()
+    };
+    for victim in 0..3 {
+        let sim = SimFs::new();
+        let (mut ledger, mut chance) = (Ledger::default(), Chance::new(victim));
+        for life in 0..4 {
+            let (head, _) = open(&sim, options);
+            for step in life * 40..(life + 1) * 40 {
+                ledger.batch(&head, step, &mut chance).unwrap();
+            }
+        }
+        let names = files(&sim);
+        assert!(names.len() >= 3, "{names:?}");
+        let path = Path::new("/data/chunks_head").join(&names[victim as usize]);
+        let mut bytes = sim.contents(&path).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        sim.put(&path, &bytes).unwrap();
+        for life in 0..3 {
+            let (head, replay) = open(&sim, options);
+            assert_eq!(replay.damage.len(), usize::from(life == 0), "{:?}", replay.damage);
+            ledger.check(&contents(&head), &format!("file {victim}, opened {life} times before"));
+            for step in (4 + life) * 40..(5 + life) * 40 {
+                ledger.batch(&head, step, &mut chance).unwrap();
+            }
+        }
+    }
+}

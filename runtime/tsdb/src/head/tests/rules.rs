@@ -234,6 +234,9 @@ fn a_head_chunk_file_that_a_crash_cut_off_is_no_damage() {
         let (head, replay) = open(&sim, HeadOptions::default());
         assert_eq!((replay.damage, contents(&head)), (vec![], before.clone()), "cut at {cut}");
         drop(head);
+        let (head, replay) = open(&sim, HeadOptions::default());
+        assert_eq!((replay.damage, contents(&head)), (vec![], before.clone()), "cut at {cut}, opened again");
+        drop(head);
         let fs: Arc<dyn Fs> = Arc::new(sim.clone());
         for entry in fs.list(Path::new("/data/chunks_head")).unwrap() {
             fs.remove_file(&Path::new("/data/chunks_head").join(entry.name)).unwrap();
