@@ -139,14 +139,16 @@ impl BitReader<'_> {
     }
 
     /// All is read: no bit was taken behind the end, no byte is left, and the rest of the last byte is zeros, as every
-    /// appender leaves it.
+    /// appender leaves it. Where the last sample ends with a byte, appenders of Prometheus up to 3.x have already begun the next
+    /// one: it is there, and zero.
     ///
     /// # Errors
     /// [`Fault::Short`], [`Fault::Trailing`], [`Fault::Rule`].
     pub(super) fn finish(&self) -> Result<(), ChunkError> {
         self.need(0)?;
         let end = self.position.div_ceil(8);
-        if end < self.bytes.len() {
+        let begun = self.position.is_multiple_of(8) && self.bytes.get(end..) == Some(&[0]);
+        if end < self.bytes.len() && !begun {
             return Err(ChunkError::new(end, Fault::Trailing((self.bytes.len() - end) as u64)));
         }
         let unused = (end * 8 - self.position) as u32;

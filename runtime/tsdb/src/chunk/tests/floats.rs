@@ -95,6 +95,26 @@ fn regular_chunks_are_reported() {
 }
 
 #[test]
+fn a_byte_that_an_older_prometheus_had_begun_is_no_damage() {
+    // The last sample ends with a byte; Prometheus 2.42 leaves an empty one behind it.
+    let mut bytes = chunk(&[(10, 1.0)]);
+    bytes.push(0);
+    let mut columns = Columns::default();
+    decode_floats(Encoding::Xor, &bytes, Order::Rising, &mut columns).unwrap();
+    assert_eq!((columns.timestamps.as_slice(), columns.values.as_slice()), (&[10][..], &[1.0][..]));
+    let mut check = |behind: &[u8], trailing: u64| {
+        let longer = [bytes.as_slice(), behind].concat();
+        let found = decode_floats(Encoding::Xor, &longer, Order::Rising, &mut columns);
+        let at = bytes.len() - 1;
+        assert_eq!(found, Err(ChunkError { at, fault: Fault::Trailing(trailing) }));
+    };
+    check(&[0], 2);
+    *bytes.last_mut().unwrap() = 1;
+    let found = decode_floats(Encoding::Xor, &bytes, Order::Rising, &mut columns);
+    assert_eq!(found, Err(ChunkError { at: bytes.len() - 1, fault: Fault::Trailing(1) }));
+}
+
+#[test]
 fn damage_is_named_and_leaves_the_columns_as_they_were() {
     let mut columns = Columns::default();
     let good = chunk(&[(10, 1.0), (20, 2.0), (35, 2.0), (40, 5.0)]);

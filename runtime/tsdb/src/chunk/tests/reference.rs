@@ -90,7 +90,8 @@ impl Bits<'_> {
 
     fn ended(&mut self) -> Option<()> {
         let rest = self.bytes.len() * 8 - self.at;
-        (rest < 8 && self.bits(rest as u32)? == 0).then_some(())
+        // Eight: a byte that an older Prometheus had begun.
+        (rest <= 8 && self.bits(rest as u32)? == 0).then_some(())
     }
 }
 
