@@ -3,6 +3,8 @@
 mod content;
 mod group;
 mod metadata;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

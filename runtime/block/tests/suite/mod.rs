@@ -5,6 +5,7 @@ mod damage;
 mod header;
 mod recorded;
 mod removal;
+mod replication;
 mod schedules;
 mod ship;
 mod transfer;
