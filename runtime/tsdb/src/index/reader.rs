@@ -18,6 +18,9 @@ use super::series::{Series, SeriesRef};
 use super::symbols::Symbols;
 use super::toc::{Toc, Version};
 
+/// The longest entry of a series that is read: a million chunks take less.
+const SERIES_BYTES_MAX: u64 = 16 << 20;
+
 /// An open index. Shared freely between threads: nothing in it changes.
 #[derive(Debug, Clone)]
 pub struct IndexReader {
@@ -297,6 +300,11 @@ impl<'a> SeriesReader<'a> {
         let start = reader.offset();
         let file = self.window.file();
         let length = length.map_err(|at| file.at(Section::Series, at))?;
+        if length > SERIES_BYTES_MAX {
+            let fault =
+                Fault::OutOfRange { what: "length of a series", value: length, max: SERIES_BYTES_MAX };
+            return Err(file.corruption(Section::Series, offset, fault));
+        }
         file.check_range(Section::Series, start, length.saturating_add(4), end)?;
         Ok((start, length))
     }
