@@ -32,7 +32,7 @@ pub struct Expired {
 
 impl Retention {
     /// How long samples of a resolution are kept, if not forever.
-    pub fn of(&self, resolution: Resolution) -> Option<PromDuration> {
+    fn of(&self, resolution: Resolution) -> Option<PromDuration> {
         let kept = match resolution {
             Resolution::RAW => self.raw,
             Resolution::FIVE_MINUTES => self.five_minutes,

@@ -77,11 +77,6 @@ impl SurveyedBlock {
         }
     }
 
-    /// Bytes of all objects.
-    pub fn size(&self) -> u64 {
-        self.objects.values().fold(0, |sum, object| sum.saturating_add(object.size))
-    }
-
     /// When the newest object was written, by the store's clock.
     pub fn modified(&self) -> Option<TimestampMs> {
         self.objects.values().map(|object| object.modified).max()
