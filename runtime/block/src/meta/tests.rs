@@ -86,7 +86,8 @@ const UNKNOWN: &str = r#"{
 			"parquet_migrated": true
 		},
 		"upload_time": "0001-01-01T00:00:00Z",
-		"moon": "full"
+		"moon": "full",
+		"weight": 1.7040744000922335e+34
 	}
 }
 "#;
