@@ -201,6 +201,13 @@ mod tests {
     }
 
     #[test]
+    fn fractions_that_are_unknown_keep_their_last_digit() {
+        let text = r#"{"ulid":"01HK153X00AAAAAAAAAAAAAAAA","version":1,"x":12888888888888888888888888888888888888888}"#;
+        let meta = BlockMeta::parse(text).unwrap();
+        assert_eq!(BlockMeta::parse(meta.to_json()).unwrap(), meta);
+    }
+
+    #[test]
     fn damage_is_named_with_its_place() {
         let fault = |text: &'static str| BlockMeta::parse(text).unwrap_err();
         let broken = fault("{\n\t\"ulid\": 7}");
