@@ -71,7 +71,7 @@ fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         [.., "src", "lib.rs" | "main.rs"] | [.., "build.rs"] => true,
-        [.., "src", "bin", _] | [.., "benches" | "fuzz_targets", _] => true,
+        [.., "src", "bin", _] | [.., "benches" | "examples" | "fuzz_targets", _] => true,
         // `tests/NAME.rs` and `tests/NAME/main.rs` beside a manifest are test binaries.
         [folder @ .., "tests", _] | [folder @ .., "tests" | "benches", _, "main.rs"] => {
             repository::exists(&format!("{}/Cargo.toml", folder.join("/")))
