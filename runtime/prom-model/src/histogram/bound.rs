@@ -37,12 +37,26 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
     if step == 0 {
         return Some(whole(exponent));
     }
-    // 2^(step/steps) by repeated square roots of two, correctly rounded at each step.
-    let fraction = (step as f64 / steps as f64).exp2();
+    let fraction = 2.0 * fraction(step, schema);
     Some(match exponent {
         1024.. => f64::INFINITY,
         -1021..1024 => fraction * 2f64.powi(exponent as i32),
         ..-1100 => 0.0,
         exponent => fraction * 2f64.powi(exponent as i32 + 100) * 2f64.powi(-100),
     })
+}
+
+/// What Go's `math.Exp2` makes of a half; the correctly rounded root of two is one step above.
+const FACTOR_1: f64 = 1.414_213_562_373_095;
+
+/// `2^(step / 2^schema) / 2` with the rounding errors that Prometheus' table of bounds has: an odd step is that before it times
+/// the width of one.
+fn fraction(step: i64, schema: i32) -> f64 {
+    if step == 0 {
+        0.5
+    } else if step % 2 == 0 {
+        fraction(step / 2, schema - 1)
+    } else {
+        fraction(step - 1, schema) * if schema == 1 { FACTOR_1 } else { f64::from(-schema).exp2().exp2() }
+    }
 }

@@ -4,6 +4,8 @@ use super::ChunkError;
 use crate::corruption::Fault;
 
 const PADDING: usize = 16;
+/// So many bits of a window are valid, wherever it begins.
+pub(super) const WINDOW_BITS: u32 = 57;
 
 /// Bytes that are to be read as bits: with a copy of the last ones, zeros behind them, so that a window of eight bytes can be
 /// taken at each.
@@ -41,7 +43,7 @@ pub(super) struct BitReader<'a> {
 }
 
 impl BitReader<'_> {
-    /// The next bits, the first of them on top; at least 57 are valid, those below are zeros or bits that follow.
+    /// The next bits, the first of them on top; at least [`WINDOW_BITS`] are valid, those below are zeros or bits that follow.
     #[inline(always)]
     pub(super) fn window(&self) -> u64 {
         let at = self.position >> 3;

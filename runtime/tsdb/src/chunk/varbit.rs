@@ -13,6 +13,20 @@ fn width(ones: u32) -> u32 {
     WIDTHS.get(ones as usize).copied().unwrap_or(64)
 }
 
+/// The bits behind a prefix of so many ones, where they fit into a window together with it; else 0.
+#[inline(always)]
+pub(super) const fn short_width(ones: u32) -> u32 {
+    match ones {
+        1 => 3,
+        2 => 6,
+        3 => 9,
+        4 => 12,
+        5 => 18,
+        6 => 25,
+        _ => 0,
+    }
+}
+
 /// Sign-extends the lowest `bits`, of which the pattern 100…0 is the positive number that it looks like.
 #[inline(always)]
 pub(super) const fn sign_extend(value: u64, bits: u32) -> i64 {

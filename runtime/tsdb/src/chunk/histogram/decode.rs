@@ -2,9 +2,9 @@
 
 use prom_model::is_stale;
 
-use super::super::bits::{BitReader, BitSource};
+use super::super::bits::{BitReader, BitSource, WINDOW_BITS};
 use super::super::start_time::StartTimes;
-use super::super::varbit::{read_int, read_uint};
+use super::super::varbit::{read_int, read_uint, short_width, sign_extend};
 use super::super::xor::XorValue;
 use super::super::{ChunkError, Decoded, Encoding, HistogramColumns, Order, decode};
 use crate::corruption::Fault;
@@ -224,18 +224,39 @@ fn read_all(reader: &mut BitReader<'_>, into: &mut [i64]) {
     }
 }
 
-/// Adds an integer of the stream to each; most are 0, of which a window shows up to 57 at once.
+/// Adds an integer of the stream to each; most are 0 or short, so that one window has several.
 #[inline]
 fn add_all(reader: &mut BitReader<'_>, into: &mut [i64]) {
     let mut values = into.iter_mut();
     loop {
-        let zeros = (reader.window().leading_zeros() as usize).min(57);
-        if zeros >= values.len() {
-            return reader.skip(values.len() as u32);
+        let mut window = reader.window();
+        let mut left = WINDOW_BITS;
+        loop {
+            let zeros = window.leading_zeros().min(left);
+            if zeros as usize >= values.len() {
+                return reader.skip(WINDOW_BITS - left + values.len() as u32);
+            }
+            window <<= zeros;
+            left -= zeros;
+            if left == 0 {
+                reader.skip(WINDOW_BITS);
+                if let Some(before) = zeros.checked_sub(1) {
+                    let _ = values.nth(before as usize);
+                }
+                break;
+            }
+            let Some(value) = values.nth(zeros as usize) else { return };
+            let ones = (!window).leading_zeros();
+            let (prefix, width) = (ones + 1, short_width(ones));
+            if width == 0 || prefix + width > left {
+                reader.skip(WINDOW_BITS - left);
+                *value = value.wrapping_add(read_int(reader));
+                break;
+            }
+            *value = value.wrapping_add(sign_extend(window << prefix >> (64 - width), width));
+            window <<= prefix + width;
+            left -= prefix + width;
         }
-        reader.skip(zeros as u32);
-        let Some(value) = values.nth(zeros) else { return };
-        *value = value.wrapping_add(read_int(reader));
     }
 }
 

@@ -109,7 +109,8 @@ fn write_threshold(writer: &mut BitWriter, threshold: f64) {
     const FRACTION: u64 = (1 << 52) - 1;
     let bits = threshold.to_bits();
     let exponent = (bits >> 52) as i64 - 1023;
-    if threshold == 0.0 {
+    // Prometheus drops the sign of -0; here it stays, in the long form.
+    if bits == 0 {
         writer.write(0, 8);
     } else if bits & FRACTION == 0 && (-243..=10).contains(&exponent) {
         writer.write((exponent + 244) as u64, 8);
@@ -129,9 +130,9 @@ fn read_bound(reader: &mut BitReader<'_>) -> f64 {
 /// A short form for multiples of a thousandth, 65 bits for others.
 fn write_bound(writer: &mut BitWriter, bound: f64) {
     let thousandths = bound * 1000.0;
-    // As an unsigned number; a NaN is none.
+    // As an unsigned number; a NaN is none, nor is -0, whose sign Prometheus drops.
     let whole = thousandths.round();
-    let is_whole = whole >= 0.0 && (whole as u64) as f64 / 1000.0 == bound;
+    let is_whole = whole.is_sign_positive() && (whole as u64) as f64 / 1000.0 == bound;
     if !is_whole || !(0.0..=BOUND_MAX).contains(&thousandths) {
         writer.write(0, 1);
         writer.write(bound.to_bits(), 64);
