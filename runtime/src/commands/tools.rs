@@ -1,8 +1,9 @@
-//! `pronoiad tools`: one-off jobs on buckets.
+//! `pronoiad tools`: one-off jobs on buckets and databases.
 
 mod bucket;
 mod output;
 mod progress;
+mod tsdb;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -13,10 +14,11 @@ use crate::flags::negation::with_negations;
 pub(crate) fn command() -> Command {
     let command = LogFlags::augment_args(Command::new("tools"))
         .mut_args(|argument| argument.global(true))
-        .about("Looks at buckets and their blocks, and repairs them")
+        .about("Looks at buckets, databases and their blocks, and repairs them")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(bucket::command());
+        .subcommand(bucket::command())
+        .subcommand(tsdb::command());
     with_negations(command)
 }
 
@@ -25,6 +27,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     LogFlags::from_arg_matches(matches)?.start();
     let result = match matches.subcommand() {
         Some(("bucket", arguments)) => bucket::run(arguments),
+        Some(("tsdb", arguments)) => tsdb::run(arguments),
         _ => Ok(()),
     };
     match result {

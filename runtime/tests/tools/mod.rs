@@ -1,4 +1,4 @@
-//! `pronoiad tools bucket` as a user calls it, on buckets in folders.
+//! `pronoiad tools` as a user calls it, on buckets and databases in folders.
 
 mod flags;
 mod generated;
@@ -7,6 +7,7 @@ mod lifecycle;
 mod ls;
 mod mark;
 mod rewritten;
+mod tsdb;
 mod verify;
 mod web;
 

@@ -72,10 +72,13 @@ pub(super) fn size(folder: &Path) -> anyhow::Result<u64> {
     Ok(size)
 }
 
-/// Reads a series selector.
+/// What queries may not do and a dump may: select everything.
+const EVERYTHING: &str = "must contain at least one non-empty matcher";
+
+/// Reads a series selector, which may match everything.
 pub(super) fn matchers(selector: &str) -> anyhow::Result<Vec<Matcher>> {
     let (expression, errors) = parse(selector);
-    if let Some(error) = errors.first() {
+    if let Some(error) = errors.iter().find(|error| !error.message.contains(EVERYTHING)) {
         return Err(anyhow!("{}", error.located(selector)));
     }
     match expression {
