@@ -47,6 +47,7 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
 }
 
 /// What Go's `math.Exp2` makes of a half; the correctly rounded root of two is one step above.
+#[expect(clippy::approx_constant, reason = "it is not the root of two, but the float below")]
 const FACTOR_1: f64 = 1.414_213_562_373_095;
 
 /// `2^(step / 2^schema) / 2` with the rounding errors that Prometheus' table of bounds has: an odd step is that before it times

@@ -1,3 +1,5 @@
+//! What the head promises: the rules of appending, and that what was acknowledged is there after any crash.
+
 mod crash;
 mod rules;
 

@@ -1,3 +1,5 @@
+//! What the log promises: what was written is read, before any damage, on a full disk, after a failed sync.
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Records come back as they went in, and random bytes are refused or read, never worse.
+
 use prom_model::{CounterResetHint, FloatHistogram, Histogram, STALE_NAN, Span};
 use proptest::prelude::*;
 
