@@ -104,6 +104,13 @@ impl Postings {
         high
     }
 
+    /// The series that are in any list.
+    pub fn union(lists: &[Postings]) -> Postings {
+        let mut union = Union::default();
+        lists.iter().for_each(|list| union.add(list));
+        union.finish()
+    }
+
     /// The series that are in all lists; the smallest list leads. No lists give no series.
     pub fn intersect(mut lists: Vec<Postings>) -> Postings {
         lists.sort_by_key(Postings::len);
@@ -180,9 +187,23 @@ impl Union {
     /// Adds a stored list that [`check`] has passed.
     pub(crate) fn add_content(&mut self, content: &[u8]) {
         let (numbers, _) = content.get(4..).unwrap_or(&[]).as_chunks::<4>();
-        let first = numbers.first().map(|four| u32::from_be_bytes(*four));
-        self.unsorted |= matches!((self.numbers.last(), first), (Some(last), Some(first)) if first <= *last);
-        self.numbers.extend(numbers.iter().map(|four| u32::from_be_bytes(*four)));
+        self.extend(numbers.iter().map(|four| u32::from_be_bytes(*four)));
+    }
+
+    fn add(&mut self, list: &Postings) {
+        match &list.0 {
+            Kind::Stored(bytes) => {
+                self.extend(bytes.as_chunks::<4>().0.iter().map(|four| u32::from_be_bytes(*four)));
+            }
+            Kind::Made(made) => self.extend(made.iter().copied()),
+        }
+    }
+
+    fn extend(&mut self, numbers: impl ExactSizeIterator<Item = u32>) {
+        let start = self.numbers.len();
+        self.numbers.extend(numbers);
+        let seam = (start.checked_sub(1).and_then(|last| self.numbers.get(last)), self.numbers.get(start));
+        self.unsorted |= matches!(seam, (Some(last), Some(first)) if first <= last);
     }
 
     pub(crate) fn finish(mut self) -> Postings {
@@ -257,6 +278,7 @@ mod tests {
             prop_assert_eq!(numbers(&Postings::intersect(lists.clone())), Vec::from_iter(every));
             let mut union = Union::default();
             sets.iter().for_each(|set| union.add_content(&content(set)));
+            prop_assert_eq!(numbers(&Postings::union(&lists)), Vec::from_iter(any.iter().copied()));
             prop_assert_eq!(numbers(&union.finish()), Vec::from_iter(any));
             let (one, other) = (&sets[0], &sets[sets.len() - 1]);
             prop_assert_eq!(numbers(&lists[0].without(&lists[sets.len() - 1])), Vec::from_iter(one - other));

@@ -47,6 +47,13 @@ pub struct ChunkMeta {
     pub reference: ChunkRef,
 }
 
+impl ChunkMeta {
+    /// Whether the chunk may have samples in the closed interval.
+    pub const fn overlaps(&self, min_time: i64, max_time: i64) -> bool {
+        self.min_time <= max_time && min_time <= self.max_time
+    }
+}
+
 /// A series; a buffer that is filled again and again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Series {

@@ -136,6 +136,7 @@ impl Counts {
                 self.entries += 1;
             }
         }
+        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
         for (label, counted) in pairs {
             symbols.resolve(&[label], &mut labels)?;
             let Some((name, value)) = labels.iter().next() else { continue };

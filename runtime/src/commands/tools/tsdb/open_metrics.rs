@@ -137,7 +137,7 @@ fn check_comment(comment: &str) -> Result<(), &'static str> {
     };
     match keyword {
         "TYPE" if !TYPES.contains(&text) => Err("an unknown metric type"),
-        "UNIT" if !text.is_empty() && !(name.ends_with(text) && name.len() > text.len()) => {
+        "UNIT" if !text.is_empty() && name.strip_suffix(text).is_none_or(str::is_empty) => {
             Err("a unit that is not the end of the metric name")
         }
         _ => Ok(()),
