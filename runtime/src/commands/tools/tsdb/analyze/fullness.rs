@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn numbers_fall_into_rows() {
-        let text = histogram("samples", &[1, 5, 120, 120], 4);
+        let text = histogram("samples", &[1, 5, 100, 100], 4);
         let rows: Vec<&str> = text.lines().collect();
-        assert_eq!(rows.first(), Some(&"samples (min/avg/max): 1/61/120"));
+        assert_eq!(rows.first(), Some(&"samples (min/avg/max): 1/51/100"));
         assert_eq!(rows.get(1), Some(&format!("[  1,  10]: 2 {}", "#".repeat(50)).as_str()));
-        assert_eq!(rows.get(13), Some(&format!("[121, 130]: 2 {}", "#".repeat(50)).as_str()));
+        assert_eq!(rows.get(11), Some(&format!("[101, 110]: 2 {}", "#".repeat(50)).as_str()));
         assert_eq!(histogram("samples", &[], 4), "samples: N/A\n\n");
     }
 }
