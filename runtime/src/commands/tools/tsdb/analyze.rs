@@ -13,7 +13,7 @@ use tsdb::index::{IndexReader, LabelArena, Postings, Series};
 use super::super::output::Output;
 use super::{DATABASE, database, go_text};
 
-/// The flags of promtool.
+/// Analyzes churn, label pair cardinality and compaction efficiency of a block
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// How many items to show in each list

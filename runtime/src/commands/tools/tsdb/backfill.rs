@@ -36,7 +36,7 @@ const SAMPLES_PER_COMMIT: usize = 5_000;
 /// Steps of the progress bar.
 const LINES_PER_STEP: u64 = 10_000;
 
-/// The flags of promtool.
+/// Makes blocks of OpenMetrics text
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Print human readable values

@@ -21,7 +21,7 @@ const INTERVAL_MS: i64 = 30_000;
 const BATCH: usize = 1_000;
 const SCRAPES_PER_TURN: usize = 100;
 
-/// The flags of promtool.
+/// Measures how fast the head takes samples
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Set the output path

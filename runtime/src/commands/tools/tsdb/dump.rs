@@ -40,7 +40,7 @@ struct Choice {
     database: PathBuf,
 }
 
-/// The flags of promtool, and those of digests.
+/// Prints the samples of the blocks, or digests of them
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(super) struct Flags {
     full: bool,
 }
 
-/// The flags of promtool.
+/// Prints the samples of the blocks as OpenMetrics text
 #[derive(Debug, Args)]
 pub(super) struct OpenMetricsFlags {
     #[command(flatten)]

@@ -8,7 +8,7 @@ use tsdb::block::BlockMeta;
 use super::super::output::Output;
 use super::{DATABASE, database, go_text};
 
-/// The flags of promtool.
+/// Lists the blocks
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Print human readable values
