@@ -1,6 +1,8 @@
 //! `pronoiad tools tsdb` as a user calls it: blocks from a text, and what `promtool` says of them.
 
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use super::run;
 
@@ -46,6 +48,42 @@ fn blocks_from_a_text_say_the_same_to_promtool() {
     assert_eq!(json, "{\"__name__\":\"level\"}\n");
     let again = run(&["tools", "tsdb", "dump-openmetrics", "--match=level", blocks]).out;
     assert_eq!(again, "level{} -0.25 1704067200.000\nlevel{} +Inf 1704067260.000\n# EOF\n");
+}
+
+#[test]
+fn what_is_only_in_the_log_is_dumped_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = tsdb::head::DbOptions::default();
+    let (db, _) =
+        tsdb::head::Db::open(Arc::new(tsdb::fs::RealFs), folder.path(), options, &mut |_| {}).unwrap();
+    let mut appender = db.head().appender();
+    let series = appender.series(&[("__name__", "a"), ("job", "b")]).unwrap();
+    for step in 0..300 {
+        appender.append(series, 1_704_067_200_000 + step * 15_000, step as f64 / 4.0).unwrap();
+    }
+    appender.commit().unwrap();
+    drop(db);
+    let path = folder.path().to_str().unwrap();
+    let files = || {
+        let mut files: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(folder.path().join("wal"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    let ours = run(&["tools", "tsdb", "dump", path]);
+    assert_eq!(ours.code, Some(0), "{}", ours.err);
+    assert_eq!(ours.out.lines().count(), 300);
+    assert!(files() == before, "reading changed the log");
+    assert!(
+        !std::fs::read_dir(folder.path())
+            .unwrap()
+            .any(|entry| { entry.unwrap().file_name().to_string_lossy().contains("sandbox") })
+    );
+    assert_eq!(ours.out, promtool(&["tsdb", "dump", path]));
 }
 
 #[test]

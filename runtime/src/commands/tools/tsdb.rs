@@ -8,6 +8,7 @@ mod dump;
 mod go_text;
 mod list;
 mod open_metrics;
+mod sandbox;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 

@@ -11,11 +11,11 @@ use anyhow::bail;
 use clap::Args;
 use prom_model::{Labels, METRIC_NAME, is_stale, push_go_float};
 use tsdb::block::{DigestError, write_digest};
-use tsdb::head::{Sample, SampleValue};
+use tsdb::head::{Sample, SampleValue, Snapshot};
 
 use self::merge::Merged;
 use super::super::output::{Closed, Output};
-use super::{DATABASE, database, go_text};
+use super::{DATABASE, database, go_text, sandbox};
 
 /// What is dumped unless a selector says otherwise.
 const EVERYTHING: &str = "{__name__=~'(?s:.*)'}";
@@ -23,7 +23,7 @@ const EVERYTHING: &str = "{__name__=~'(?s:.*)'}";
 /// Which samples, with the flags of promtool.
 #[derive(Debug, Args)]
 struct Choice {
-    /// Root directory where a sandbox directory would be created; accepted for compatibility: nothing is written
+    /// Where a copy of the head is made, and removed in the end; the database itself unless another place is named
     #[arg(long = "sandbox-dir-root", value_name = "DIR")]
     sandbox_dir_root: Option<PathBuf>,
     /// Minimum timestamp to dump, in milliseconds since the Unix epoch
@@ -40,7 +40,7 @@ struct Choice {
     database: PathBuf,
 }
 
-/// Prints the samples of the blocks, or digests of them
+/// Prints the samples of the blocks and of the head, or digests of a block
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(super) struct Flags {
     full: bool,
 }
 
-/// Prints the samples of the blocks as OpenMetrics text
+/// Prints the samples of the blocks and of the head as OpenMetrics text
 #[derive(Debug, Args)]
 pub(super) struct OpenMetricsFlags {
     #[command(flatten)]
@@ -164,8 +164,8 @@ pub(super) fn run_open_metrics(flags: &OpenMetricsFlags) -> anyhow::Result<()> {
     out.finish().and(outcome)
 }
 
-/// Goes through the series that any of the selectors matches, in order of their labels, each with its samples of all blocks. A
-/// series that is damaged is named at the end; the others are there.
+/// Goes through the series that any of the selectors matches, in order of their labels, each with its samples of all blocks and
+/// of the head. A series that is damaged is named at the end; the others are there.
 fn each_series(
     choice: &Choice,
     mut visit: impl FnMut(&Labels, &[Sample]) -> anyhow::Result<()>,
@@ -173,12 +173,25 @@ fn each_series(
     let selectors = choice.selectors.iter().map(|selector| database::matchers(selector));
     let selectors: Vec<_> = selectors.collect::<Result<_, _>>()?;
     let mut blocks = Vec::new();
-    for block in database::blocks(&choice.database)? {
+    let found = database::blocks(&choice.database)?;
+    let newest = found.iter().map(|block| block.meta.max_time).max();
+    let root = choice.sandbox_dir_root.as_deref().unwrap_or(&choice.database);
+    // Behind the blocks, and out of order anywhere.
+    let is_wanted =
+        newest.is_none_or(|newest| newest <= choice.max_time) || sandbox::has_late_samples(&choice.database);
+    let head =
+        if is_wanted { sandbox::open(&choice.database, root, newest.unwrap_or(i64::MIN))? } else { None };
+    let snapshots: Vec<Snapshot> = (head.iter())
+        .flat_map(|sandbox| {
+            selectors.iter().map(|matchers| sandbox.head.select(matchers, choice.min_time, choice.max_time))
+        })
+        .collect();
+    for block in found {
         if block.meta.min_time <= choice.max_time && choice.min_time < block.meta.max_time {
             blocks.push(database::open(&block.folder)?);
         }
     }
-    let mut merged = Merged::new(&blocks, &selectors, (choice.min_time, choice.max_time))?;
+    let mut merged = Merged::new(&blocks, &snapshots, &selectors, (choice.min_time, choice.max_time))?;
     let mut damaged = 0u64;
     while let Some(labels) = merged.next_series() {
         let labels = labels.clone();

@@ -1,11 +1,11 @@
-//! Series of several blocks as one: by labels, the samples of each by time.
+//! Series of several blocks and of the head as one: by labels, the samples of each by time.
 
 use prom_model::{Labels, Matcher};
 use tsdb::block::{BlockReader, ChunkReader, Interval};
 use tsdb::chunk::{
     Columns, Encoding, HistogramColumns, Order, decode_float_histograms, decode_floats, decode_histograms,
 };
-use tsdb::head::{Sample, SampleValue};
+use tsdb::head::{Sample, SampleValue, SeriesView, Snapshot};
 use tsdb::index::{Postings, Series, SeriesReader, SymbolCache};
 use tsdb::{Corruption, Fault, Section};
 
@@ -70,10 +70,12 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Goes through the series of blocks.
+/// Goes through the series of blocks and of the head.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
     sources: Vec<Source<'a>>,
+    /// What is left of the head's series, the next one last.
+    head: Vec<(Labels, SeriesView<'a>)>,
     /// Those that have the series at which this stands.
     here: Vec<usize>,
     labels: Labels,
@@ -96,12 +98,19 @@ impl<'a> Merged<'a> {
     /// What is wrong with the postings of a block.
     pub(super) fn new(
         blocks: &'a [BlockReader],
+        snapshots: &'a [Snapshot],
         selectors: &[Vec<Matcher>],
         times: (i64, i64),
     ) -> Result<Self, Corruption> {
         let sources = blocks.iter().map(|block| Source::new(block, selectors)).collect::<Result<_, _>>()?;
+        let mut head: Vec<(Labels, SeriesView<'a>)> = (snapshots.iter())
+            .flat_map(Snapshot::series)
+            .map(|series| (series.labels().collect(), series))
+            .collect();
+        head.sort_by(|one, other| other.0.cmp(&one.0));
+        head.dedup_by(|one, other| one.0 == other.0);
         let (labels, buffers) = (Labels::new(), Buffers::default());
-        Ok(Merged { sources, here: Vec::new(), labels, times, samples: Vec::new(), buffers })
+        Ok(Merged { sources, head, here: Vec::new(), labels, times, samples: Vec::new(), buffers })
     }
 
     /// Goes to the next series.
@@ -111,7 +120,9 @@ impl<'a> Merged<'a> {
                 source.advance();
             }
         }
-        self.labels = self.sources.iter().filter_map(|source| source.labels.as_ref()).min()?.clone();
+        self.head.pop_if(|(labels, _)| *labels == self.labels);
+        let in_blocks = self.sources.iter().filter_map(|source| source.labels.as_ref());
+        self.labels = in_blocks.chain(self.head.last().map(|(labels, _)| labels)).min()?.clone();
         let same = |source: &Source<'_>| source.labels.as_ref() == Some(&self.labels);
         self.here
             .extend(self.sources.iter().enumerate().filter(|(_, source)| same(source)).map(|(at, _)| at));
@@ -144,6 +155,9 @@ impl<'a> Merged<'a> {
                 add(encoding, stored.data, &mut self.buffers, &mut self.samples, wanted)
                     .map_err(|error| damage(start + error.at as u64, error.fault))?;
             }
+        }
+        if let Some((_, series)) = self.head.last().filter(|(labels, _)| *labels == self.labels) {
+            self.samples.extend(series.samples(self.times.0, self.times.1)?);
         }
         if !self.samples.is_sorted_by(|one, next| one.timestamp < next.timestamp) {
             self.samples.sort_by_key(|sample| sample.timestamp);
