@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use error_kind::{ErrorKind, Kind, kind_of_io};
 use futures::{StreamExt, TryStreamExt};
@@ -118,8 +119,12 @@ impl Download<'_> {
             fs.create_dir_all(&unfinished.join(layout::CHUNKS))
         });
         prepared.await.map_err(|source| self.local(layout::CHUNKS, source))?;
-        let fetches = files.iter().map(|file| self.fetch(to, file));
-        futures::stream::iter(fetches).buffer_unordered(self.concurrency.max(1)).try_collect::<()>().await?;
+        // After a failure the others are waited for: a file that is being made would outlive the removal of its folder.
+        let failed = AtomicBool::new(false);
+        let fetches = files.iter().map(|file| self.fetch_unless(&failed, to, file));
+        let fetched: Vec<_> =
+            futures::stream::iter(fetches).buffer_unordered(self.concurrency.max(1)).collect().await;
+        fetched.into_iter().collect::<Result<(), _>>()?;
         let (fs, unfinished, folder) = (Arc::clone(self.fs), to.to_owned(), self.folder.clone());
         let done = on_disk(move || {
             let mut file = fs.create(&unfinished.join(layout::META))?;
@@ -156,7 +161,24 @@ impl Download<'_> {
         }
     }
 
-    async fn fetch(&self, to: &Path, entry: &FileEntry) -> Result<(), DownloadError> {
+    /// Fetches a file, or stops in the middle once another has failed.
+    async fn fetch_unless(
+        &self,
+        failed: &AtomicBool,
+        to: &Path,
+        entry: &FileEntry,
+    ) -> Result<(), DownloadError> {
+        if failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let fetched = self.fetch(failed, to, entry).await;
+        if fetched.is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+        fetched
+    }
+
+    async fn fetch(&self, stopped: &AtomicBool, to: &Path, entry: &FileEntry) -> Result<(), DownloadError> {
         let block = self.block;
         let path = &entry.rel_path;
         let failed = |source| DownloadError::Bucket { block, source };
@@ -181,6 +203,9 @@ impl Download<'_> {
         let mut body = objstore::read::exactly(&name, 0, size, got.body);
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(failed)?;
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             if expected.is_some() {
                 digest.update(&piece);
             }
