@@ -61,6 +61,12 @@ pub(super) fn connect(address: SocketAddr, name: &str, more: &str) -> BucketRef 
 }
 
 /// The name of a bucket for a case: no underscores, not too long.
+/// A client of our own; TLS has to be chosen first, for this process.
+fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 fn bucket_name(case: &str) -> String {
     case.replace('_', "-").chars().take(60).collect()
 }
@@ -121,8 +127,7 @@ impl Moto {
     }
 
     async fn bucket(&self, name: String) -> BucketRef {
-        let made =
-            reqwest::Client::new().put(format!("http://{}/{name}", self.address)).send().await.unwrap();
+        let made = client().put(format!("http://{}/{name}", self.address)).send().await.unwrap();
         assert!(made.status().is_success(), "{made:?}");
         connect(self.address, &name, "")
     }
