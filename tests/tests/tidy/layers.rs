@@ -35,11 +35,12 @@ const LINES: &[(&str, u8)] = &[
 ];
 
 /// All that the compiler may use of the runtime's crates.
-const COMPILER_MAY_USE: &[&str] = &["promql-syntax", "prom-model", "error-kind"];
+const COMPILER_MAY_USE: &[&str] =
+    &["rules", "promql", "prom-config", "promql-syntax", "tsdb", "prom-model", "error-kind"];
 
 /// Crates that compute and do nothing else.
 const PURE: &[&str] =
-    &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "compiler"];
+    &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "rules", "compiler"];
 
 /// What never stands below a pure crate.
 const IMPURE: &[&str] = &[

@@ -1,0 +1,196 @@
+//! Operators: each node of a plan becomes one; together they are a pull pipeline of rows.
+//!
+//! The table of contents of the engine is [`vector`], which maps a node that has series, and [`scalar`], for those that have
+//! a number per step.
+
+mod aggregate;
+mod batch;
+mod binary;
+mod call;
+mod collect;
+mod constant;
+mod function;
+mod merge;
+mod range;
+mod select;
+mod subquery;
+
+use std::sync::Arc;
+
+use promql_syntax::ValueType;
+
+use crate::engine::EngineOptions;
+use crate::plan::{Kind, Node, Selection};
+use crate::{
+    Annotation, Annotations, Answer, Control, QueryError, QueryRange, QueryStats, Row, Select, SeriesSet,
+    SeriesSource, Symbols,
+};
+
+/// Gives the series of an expression, one after another.
+pub(crate) trait Operator {
+    /// Puts the next series into `row`; `false` at the end. The memory of the row is used again. No row is without a value
+    /// at some step. Labels come in the order that Prometheus' evaluation gives for an instant query.
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError>;
+}
+
+/// What all operators of one run share.
+pub(crate) struct Run {
+    /// The texts of labels.
+    pub(crate) symbols: Symbols,
+    /// Storage.
+    pub(crate) source: Arc<dyn SeriesSource>,
+    /// Cancellation, deadline, memory.
+    pub(crate) control: Control,
+    /// How the engine evaluates.
+    pub(crate) options: EngineOptions,
+    /// The step of the query, 0 for an instant one.
+    pub(crate) query_step: i64,
+    /// What is to be said.
+    pub(crate) annotations: Annotations,
+    /// What is counted.
+    pub(crate) stats: QueryStats,
+    /// Samples held in buffers.
+    held_samples: u64,
+}
+
+impl Run {
+    /// Opens a selection for the times from `first` to `last`, both of steps. `range` is 0 for an instant selector.
+    pub(crate) fn select(
+        &mut self,
+        selection: &Selection,
+        (first, last): (i64, i64),
+        range: i64,
+    ) -> Result<Box<dyn SeriesSet>, QueryError> {
+        use promql_syntax::RangeExtension::{Anchored, Smoothed};
+        let lookback = self.options.lookback_delta;
+        let back = match (range, selection.extension) {
+            (0, _) => lookback,
+            (range, Some(_)) => range.saturating_add(lookback),
+            (range, None) => range,
+        };
+        let ahead = match selection.extension {
+            Some(Smoothed) => lookback,
+            Some(Anchored) | None => 0,
+        };
+        let (from, to) = (selection.time(first), selection.time(last));
+        let select = Select {
+            matchers: selection.matchers.clone(),
+            min_time: from.min(to).saturating_sub(back).saturating_add(1),
+            max_time: to.max(from).saturating_add(ahead),
+            projection: selection.projection.clone(),
+            step: self.query_step,
+            range,
+            function: selection.function,
+            histogram_stats_only: selection.histogram_stats_only,
+            series_only: false,
+        };
+        Ok(self.source.select(&select)?)
+    }
+
+    /// Takes the metric's labels off a row: now, or at the end of the query where names go late.
+    pub(crate) fn drop_metric_name(&self, row: &mut Row) {
+        row.drop_name = true;
+        if !self.options.delayed_name_removal {
+            row.labels.drop_metadata();
+        }
+    }
+
+    /// Fails where the query has to end.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        self.control.check()
+    }
+
+    /// Counts samples that are held from now on; fails where they are too many.
+    pub(crate) fn hold_samples(&mut self, samples: usize) -> Result<(), QueryError> {
+        self.held_samples = self.held_samples.saturating_add(samples as u64);
+        self.stats.samples_peak = self.stats.samples_peak.max(self.held_samples);
+        if self.held_samples > self.options.samples_max { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+
+    /// Counts samples that are held no longer.
+    pub(crate) fn release_samples(&mut self, samples: usize) {
+        self.held_samples = self.held_samples.saturating_sub(samples as u64);
+    }
+
+    /// Takes over what storage had to say.
+    pub(crate) fn storage_warnings(&mut self, set: &mut dyn SeriesSet) {
+        for text in set.warnings() {
+            self.annotations.add(Annotation::storage_warning(text));
+        }
+    }
+}
+
+/// Evaluates a plan.
+pub(crate) fn run(
+    plan: &Node,
+    range: QueryRange,
+    options: &EngineOptions,
+    source: Arc<dyn SeriesSource>,
+    control: Control,
+) -> Result<Answer, QueryError> {
+    let query_step = match range {
+        QueryRange::Instant { .. } => 0,
+        QueryRange::Range { step, .. } => step,
+    };
+    let mut run = Run {
+        symbols: Symbols::default(),
+        source,
+        control,
+        options: options.clone(),
+        query_step,
+        annotations: Annotations::default(),
+        stats: QueryStats::default(),
+        held_samples: 0,
+    };
+    run.check()?;
+    let value = collect::collect(plan, range, &mut run)?;
+    run.stats.bytes_peak = run.control.budget.peak();
+    Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats })
+}
+
+/// Makes the operator of a node whose value is an instant vector.
+pub(crate) fn vector(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
+    if node.steps.count == 0 {
+        return Ok(Box::new(constant::Nothing));
+    }
+    match &node.kind {
+        Kind::Select(selection) => select::instant(selection, node.steps, select::Pick::Value, run),
+        Kind::RangeCall(call) => range::call(call, node, run),
+        Kind::Call(call) => call::vector(call, node, run),
+        Kind::Aggregate(aggregate) => aggregate::operator(aggregate, node, run),
+        Kind::Binary(binary) => binary::vector(binary, node, run),
+        Kind::Negate(child) => {
+            let input = vector(child, run)?;
+            Ok(merge::unless_unique(Box::new(constant::Negate::new(input)), child, run))
+        }
+        Kind::Invariant(child) => Ok(Box::new(constant::Repeat::new(vector(child, run)?, node.steps))),
+        Kind::RangeVector(_) | Kind::Number(_) | Kind::Text(_) => Err(QueryError::execution(format!(
+            "unexpected {} where an instant vector is wanted",
+            node.value_type
+        ))),
+    }
+}
+
+/// Evaluates a node whose value is a number at each step.
+pub(crate) fn scalar(node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError> {
+    debug_assert_eq!(node.value_type, ValueType::Scalar);
+    match &node.kind {
+        Kind::Number(number) => Ok(vec![*number; node.steps.count]),
+        Kind::Invariant(child) => {
+            let first = scalar(child, run)?.first().copied().unwrap_or(f64::NAN);
+            Ok(vec![first; node.steps.count])
+        }
+        Kind::Negate(child) => Ok(scalar(child, run)?.into_iter().map(|value| -value).collect()),
+        Kind::Call(call) => call::scalar(call, node, run),
+        Kind::Binary(binary) => binary::scalar(binary, node, run),
+        _ => Err(QueryError::execution(format!("unexpected {} where a scalar is wanted", node.value_type))),
+    }
+}
+
+/// The text of a node that is one; functions take some arguments so.
+pub(crate) fn text(node: &Node) -> Result<&str, QueryError> {
+    match &node.kind {
+        Kind::Text(text) => Ok(text),
+        _ => Err(QueryError::execution(format!("unexpected {} where a string is wanted", node.value_type))),
+    }
+}

@@ -1,0 +1,155 @@
+//! The end of the pipeline: rows become the answer.
+
+use promql_syntax::ValueType;
+
+use super::batch::{Scan, SeriesInput, SeriesWork};
+use super::subquery::SubquerySamples;
+use super::{Run, merge, scalar, text, vector};
+use crate::plan::{Kind, Node, RangeInput, RangeSource};
+use crate::value::{InstantSample, RangeSeries};
+use crate::{Column, LabelSet, QueryError, QueryRange, Row, Samples, Steps, Value};
+
+/// Evaluates the outermost node.
+pub(super) fn collect(plan: &Node, range: QueryRange, run: &mut Run) -> Result<Value, QueryError> {
+    let QueryRange::Instant { time } = range else { return matrix(plan, run) };
+    match plan.value_type {
+        ValueType::Scalar => {
+            let value = scalar(plan, run)?.first().copied().unwrap_or(f64::NAN);
+            Ok(Value::Scalar { time, value })
+        }
+        ValueType::String => Ok(Value::String { time, text: text(plan)?.to_owned() }),
+        ValueType::Vector => instant(plan, time, run),
+        ValueType::Matrix => match &plan.kind {
+            Kind::RangeVector(input) => range_vector(input, plan.steps, run),
+            _ => Err(QueryError::execution("unexpected range vector")),
+        },
+    }
+}
+
+/// Rows of a range query, sorted by labels.
+fn matrix(plan: &Node, run: &mut Run) -> Result<Value, QueryError> {
+    let steps = plan.steps;
+    if plan.value_type == ValueType::Scalar {
+        let values = scalar(plan, run)?;
+        let mut column = Column::new(steps.count);
+        for (step, value) in values.into_iter().enumerate() {
+            column.set_float(step, value);
+        }
+        let series = if steps.count == 0 { Vec::new() } else { vec![Row { column, ..Row::default() }] };
+        return Ok(Value::Matrix { steps, series });
+    }
+    let mut rows = rows(plan, run)?;
+    if run.options.delayed_name_removal {
+        for row in rows.iter_mut().filter(|row| row.drop_name) {
+            row.labels.drop_metadata();
+        }
+        rows = merge::merge_rows(rows)?;
+    }
+    let symbols = &run.symbols;
+    if !rows.is_sorted_by(|a, b| a.labels.compare(&b.labels, symbols).is_le()) {
+        rows.sort_by(|a, b| a.labels.compare(&b.labels, symbols));
+    }
+    Ok(Value::Matrix { steps, series: rows })
+}
+
+fn rows(plan: &Node, run: &mut Run) -> Result<Vec<Row>, QueryError> {
+    let mut held = run.control.budget.hold("series of the answer");
+    let mut operator = vector(plan, run)?;
+    let mut rows = Vec::new();
+    let mut row = Row::default();
+    while operator.next(run, &mut row)? {
+        run.hold_samples(row.column.count())?;
+        held.grow(row.column.bytes() + row.labels.bytes() + size_of::<Row>())?;
+        rows.push(std::mem::take(&mut row));
+    }
+    Ok(rows)
+}
+
+/// One value per series, in the order of evaluation.
+fn instant(plan: &Node, time: i64, run: &mut Run) -> Result<Value, QueryError> {
+    let mut held = run.control.budget.hold("series of the answer");
+    let mut operator = vector(plan, run)?;
+    let mut samples = Vec::new();
+    let mut row = Row::default();
+    while operator.next(run, &mut row)? {
+        run.hold_samples(1)?;
+        held.grow(row.labels.bytes() + size_of::<InstantSample>())?;
+        let mut labels = std::mem::take(&mut row.labels);
+        if row.drop_name && run.options.delayed_name_removal {
+            labels.drop_metadata();
+        }
+        let value = row.column.float(0).unwrap_or(0.0);
+        samples.push(InstantSample { labels, value, histogram: row.column.histogram(0).cloned() });
+    }
+    if run.options.delayed_name_removal {
+        merge::refuse_same_labels(samples.iter().map(|sample| &sample.labels))?;
+    }
+    Ok(Value::Vector { time, samples })
+}
+
+/// Raw samples in a range before one step.
+fn range_vector(input: &RangeInput, steps: Steps, run: &mut Run) -> Result<Value, QueryError> {
+    let end = input.end(steps.start);
+    let bounds = (end.saturating_sub(input.range), end);
+    let mut held = run.control.budget.hold("series of the answer");
+    let mut series: Vec<RangeSeries> = Vec::new();
+    let mut keep = |labels: &LabelSet, samples: Samples, run: &mut Run| {
+        run.hold_samples(samples.timestamps.len() + samples.histograms.len())?;
+        held.grow(samples.bytes() + labels.bytes())?;
+        series.push(RangeSeries { labels: labels.clone(), samples });
+        Ok::<_, QueryError>(())
+    };
+    match &input.source {
+        RangeSource::Selector(selection) => {
+            let set = run.select(selection, (steps.start, steps.start), input.range)?;
+            let found = std::sync::Mutex::new(Vec::new());
+            let extension = super::function::range::RawRange::new(input, run);
+            let mut scan = Scan::new(set, Raw { bounds, found: &found, extension }, steps, run);
+            let mut row = Row::default();
+            while scan.next(run, &mut row)? {}
+            drop(scan);
+            let mut all: Vec<(LabelSet, Samples)> =
+                found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let symbols = &run.symbols;
+            all.sort_by(|a, b| a.0.compare(&b.0, symbols));
+            for (labels, samples) in all {
+                keep(&labels, samples, run)?;
+            }
+        }
+        RangeSource::Subquery { input, .. } => {
+            let mut rows = SubquerySamples::new(input, run)?;
+            while let Some((row, samples)) = rows.next(run)? {
+                let mut labels = row.labels.clone();
+                if row.drop_name {
+                    labels.drop_metadata();
+                }
+                let samples = std::mem::take(samples);
+                keep(&labels, samples, run)?;
+            }
+            let symbols = &run.symbols;
+            series.sort_by(|a, b| a.labels.compare(&b.labels, symbols));
+        }
+    }
+    Ok(Value::RangeVector { series })
+}
+
+/// Takes the samples of a range as they are.
+struct Raw<'f> {
+    bounds: (i64, i64),
+    found: &'f std::sync::Mutex<Vec<(LabelSet, Samples)>>,
+    extension: super::function::range::RawRange,
+}
+
+impl SeriesWork for Raw<'_> {
+    fn evaluate(&self, series: &mut SeriesInput<'_>, _: &mut Column) -> Result<(), QueryError> {
+        series.samples.remove_stale();
+        let samples = self.extension.cut(series.samples, self.bounds)?;
+        if !samples.is_empty() {
+            *series.touched += samples.timestamps.len() as u64;
+            let mut labels = LabelSet::new();
+            labels.assign(series.labels);
+            self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((labels, samples));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! The functions of PromQL, one file per family.
+
+pub(crate) mod range;

@@ -1,0 +1,136 @@
+//! Series that became alike when labels were taken off them: an error where they have values at the same step, else one series.
+
+use hashbrown::HashTable;
+use std::vec::IntoIter;
+
+use super::{Operator, Run};
+use crate::plan::{Kind, Node};
+use crate::{Held, LabelSet, QueryError, Row};
+
+const SAME_LABELS: &str = "vector cannot contain metrics with the same labelset";
+
+/// Refuses series with the same labels, whatever their steps; what Prometheus does for functions over ranges.
+pub(super) fn unique(input: Box<dyn Operator>) -> Box<dyn Operator> {
+    Box::new(Unique { input, seen: Seen::default() })
+}
+
+/// Makes one of series with the same labels, and refuses those with values at the same step.
+pub(super) fn merged(input: Box<dyn Operator>) -> Box<dyn Operator> {
+    Box::new(Merged { input: Some(input), rows: Vec::new().into_iter(), held: None })
+}
+
+/// As [`merged`], where series of `child` may become alike when they lose their names.
+pub(super) fn unless_unique(input: Box<dyn Operator>, child: &Node, run: &Run) -> Box<dyn Operator> {
+    if run.options.delayed_name_removal || has_one_name(child) { input } else { merged(input) }
+}
+
+/// Whether the series of a node differ in more than their names.
+pub(super) fn has_one_name(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Select(selection) => selection.metric_name().is_some(),
+        Kind::Aggregate(aggregate) => {
+            let by_name = aggregate.grouping.iter().any(|label| label == prom_model::METRIC_NAME);
+            aggregate.without != by_name && !aggregate.op.has_param()
+        }
+        // Their names are gone already.
+        Kind::Negate(_) => true,
+        Kind::RangeCall(call) => !matches!(call.function.name, "last_over_time" | "first_over_time"),
+        Kind::Invariant(child) => has_one_name(child),
+        _ => false,
+    }
+}
+
+/// Label sets with a number each.
+#[derive(Default)]
+struct Seen {
+    table: HashTable<(LabelSet, usize)>,
+    hasher: foldhash::fast::FixedState,
+}
+
+impl Seen {
+    /// The number that the label set was given before, or `None` after giving it `number`.
+    fn insert(&mut self, labels: &LabelSet, number: usize) -> Option<usize> {
+        let hash = labels.hash_with(&self.hasher);
+        if let Some((_, known)) = self.table.find(hash, |(known, _)| known == labels) {
+            return Some(*known);
+        }
+        let hasher = &self.hasher;
+        self.table.insert_unique(hash, (labels.clone(), number), |(labels, _)| labels.hash_with(hasher));
+        None
+    }
+}
+
+struct Unique {
+    input: Box<dyn Operator>,
+    seen: Seen,
+}
+
+impl Operator for Unique {
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
+        let found = self.input.next(run, row)?;
+        if found && self.seen.insert(&row.labels, 0).is_some() {
+            return Err(QueryError::execution(SAME_LABELS));
+        }
+        Ok(found)
+    }
+}
+
+struct Merged {
+    input: Option<Box<dyn Operator>>,
+    rows: IntoIter<Row>,
+    held: Option<Held>,
+}
+
+impl Operator for Merged {
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
+        if let Some(mut input) = self.input.take() {
+            let mut held = run.control.budget.hold("series that may be alike");
+            let mut rows = Vec::new();
+            let mut next = Row::default();
+            while input.next(run, &mut next)? {
+                held.grow(next.column.bytes() + next.labels.bytes())?;
+                rows.push(std::mem::take(&mut next));
+            }
+            self.rows = merge_rows(rows)?.into_iter();
+            self.held = Some(held);
+        }
+        match self.rows.next() {
+            Some(next) => {
+                *row = next;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+/// Makes one row of those with the same labels; the first keeps its place.
+pub(super) fn merge_rows(rows: Vec<Row>) -> Result<Vec<Row>, QueryError> {
+    let mut seen = Seen::default();
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(known) = seen.insert(&row.labels, merged.len()) else {
+            merged.push(row);
+            continue;
+        };
+        let Some(target) = merged.get_mut(known) else { continue };
+        for (step, _) in row.column.points() {
+            if target.column.get(step).is_some() {
+                return Err(QueryError::execution(SAME_LABELS));
+            }
+            target.column.copy_from(step, &row.column, step);
+        }
+    }
+    Ok(merged)
+}
+
+/// Refuses label sets that are there twice.
+pub(super) fn refuse_same_labels<'l>(sets: impl Iterator<Item = &'l LabelSet>) -> Result<(), QueryError> {
+    let mut seen = Seen::default();
+    for labels in sets {
+        if seen.insert(labels, 0).is_some() {
+            return Err(QueryError::execution(SAME_LABELS));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Calls of functions over ranges: of a selector's samples, or of the values of a subquery.
+
+use promql_syntax::{RangeExtension, Span};
+
+use super::batch::{Scan, SeriesInput, SeriesWork};
+use super::function::range::{RangeFunction, find};
+use super::subquery::SubquerySamples;
+use super::{Operator, Run, merge, scalar};
+use crate::plan::{Node, RangeCall, RangeInput, RangeSource};
+use crate::{Annotations, Column, QueryError, Row, Samples, Steps};
+
+/// The same for all series of a call.
+pub(crate) struct RangeArgs {
+    /// The steps.
+    pub(crate) steps: Steps,
+    /// The length of the range, milliseconds.
+    pub(crate) range: i64,
+    /// The end of the range at each step, milliseconds; the range is open at `end - range` and closed at `end`.
+    pub(crate) ends: Vec<i64>,
+    /// The other arguments: one number per step each.
+    pub(crate) params: Vec<Vec<f64>>,
+    /// `anchored` or `smoothed`: windows then reach back by the lookback delta, for `smoothed` ahead too.
+    pub(crate) extension: Option<RangeExtension>,
+    /// The lookback delta, milliseconds.
+    pub(crate) lookback: i64,
+    /// Whether start timestamps tell of counter resets.
+    pub(crate) use_start_timestamps: bool,
+    /// Whether `__type__` tells counters.
+    pub(crate) type_and_unit_labels: bool,
+    /// Where the call stands.
+    pub(crate) span: Span,
+    /// Where the range stands.
+    pub(crate) range_span: Span,
+}
+
+/// One series and its windows.
+pub(crate) struct RangeSeries<'a> {
+    /// The samples, without stale markers.
+    pub(crate) samples: &'a Samples,
+    /// The window of each step.
+    pub(crate) windows: &'a Windows,
+    /// The metric name, empty if there is none.
+    pub(crate) metric: &'a str,
+    /// The label `__type__`, empty if there is none.
+    pub(crate) metric_type: &'a str,
+    /// What is to be said.
+    pub(crate) annotations: &'a mut Annotations,
+}
+
+/// Which samples of a series lie in the range of each step: from the first index to before the second.
+#[derive(Debug, Default)]
+pub(crate) struct Windows {
+    /// Of the floats.
+    pub(crate) floats: Vec<(u32, u32)>,
+    /// Of the histograms; empty where the series has none.
+    pub(crate) histograms: Vec<(u32, u32)>,
+}
+
+impl Windows {
+    fn find(&mut self, samples: &Samples, args: &RangeArgs) {
+        place(&mut self.floats, &samples.timestamps, args);
+        self.histograms.clear();
+        if !samples.histogram_timestamps.is_empty() {
+            place(&mut self.histograms, &samples.histogram_timestamps, args);
+        }
+    }
+
+    /// The samples touched at all steps together.
+    fn touched(&self) -> u64 {
+        self.floats.iter().map(|(from, to)| u64::from(to - from)).sum()
+    }
+}
+
+/// Two cursors walk over the times once.
+fn place(windows: &mut Vec<(u32, u32)>, timestamps: &[i64], args: &RangeArgs) {
+    let (back, ahead) = match args.extension {
+        None => (args.range, 0),
+        Some(RangeExtension::Anchored) => (args.range.saturating_add(args.lookback), 0),
+        Some(RangeExtension::Smoothed) => (args.range.saturating_add(args.lookback), args.lookback),
+    };
+    windows.clear();
+    let (mut from, mut to) = (0_usize, 0_usize);
+    for end in &args.ends {
+        let (open_start, end) = (end.saturating_sub(back), end.saturating_add(ahead));
+        while timestamps.get(from).is_some_and(|time| *time <= open_start) {
+            from += 1;
+        }
+        to = to.max(from);
+        while timestamps.get(to).is_some_and(|time| *time <= end) {
+            to += 1;
+        }
+        windows.push((u32::try_from(from).unwrap_or(u32::MAX), u32::try_from(to).unwrap_or(u32::MAX)));
+    }
+}
+
+/// Makes the operator of a call.
+pub(super) fn call(call: &RangeCall, node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
+    let name = call.function.name;
+    if name == "absent_over_time" {
+        return super::function::range::absent_over_time(call, node, run);
+    }
+    let calculation = calculation(call, node, run)?;
+    let keeps_name = matches!(name, "last_over_time" | "first_over_time");
+    let operator: Box<dyn Operator> = match &call.input.source {
+        RangeSource::Selector(selection) => {
+            let set = run.select(selection, (node.steps.start, node.steps.end()), call.input.range)?;
+            let scan = Scan::new(set, calculation, node.steps, run);
+            Box::new(OverSelector { scan, keeps_name })
+        }
+        RangeSource::Subquery { input, .. } => {
+            let rows = SubquerySamples::new(input, run)?;
+            Box::new(OverSubquery { rows, calculation, keeps_name })
+        }
+    };
+    let one_name = match &call.input.source {
+        RangeSource::Selector(selection) => selection.metric_name().is_some(),
+        RangeSource::Subquery { .. } => false,
+    };
+    if one_name || run.options.delayed_name_removal { Ok(operator) } else { Ok(merge::unique(operator)) }
+}
+
+/// The function and its arguments, ready for any number of series.
+pub(super) struct Calculation {
+    function: &'static dyn RangeFunction,
+    args: RangeArgs,
+}
+
+/// Evaluates the other arguments of a call and looks its function up.
+pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Result<Calculation, QueryError> {
+    let name = call.function.name;
+    let function =
+        find(name).ok_or_else(|| QueryError::execution(format!("unknown function with name \"{name}\"")))?;
+    check_extension(&call.input, name)?;
+    let params = call.params.iter().map(|param| scalar(param, run)).collect::<Result<_, _>>()?;
+    let args = RangeArgs {
+        steps: node.steps,
+        range: call.input.range,
+        ends: node.steps.times().map(|time| call.input.end(time)).collect(),
+        params,
+        extension: call.input.extension(),
+        lookback: run.options.lookback_delta,
+        use_start_timestamps: run.options.use_start_timestamps,
+        type_and_unit_labels: run.options.type_and_unit_labels,
+        span: node.span,
+        range_span: call.input.span,
+    };
+    Ok(Calculation { function, args })
+}
+
+fn check_extension(input: &RangeInput, name: &str) -> Result<(), QueryError> {
+    let (word, allowed): (_, &[&str]) = match input.extension() {
+        None => return Ok(()),
+        Some(RangeExtension::Anchored) => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),
+        Some(RangeExtension::Smoothed) => ("smoothed", &["delta", "increase", "rate"]),
+    };
+    if allowed.contains(&name) {
+        return Ok(());
+    }
+    let allowed = allowed.join(", ");
+    Err(QueryError::execution(format!("{word} modifier can only be used with: {allowed} - not with {name}")))
+}
+
+impl SeriesWork for Calculation {
+    fn evaluate(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
+        series.samples.remove_stale();
+        let mut windows = Windows::default();
+        windows.find(series.samples, &self.args);
+        *series.touched += windows.touched();
+        let metric_type = series.labels.iter().find(|(name, _)| *name == crate::Symbol::METRIC_TYPE);
+        let metric_type = metric_type.map_or("", |(_, value)| series.symbols.text(*value));
+        let metric = series.labels.iter().find(|(name, _)| *name == crate::Symbol::METRIC_NAME);
+        let metric = metric.map_or("", |(_, value)| series.symbols.text(*value));
+        let mut input = RangeSeries {
+            samples: series.samples,
+            windows: &windows,
+            metric,
+            metric_type,
+            annotations: series.annotations,
+        };
+        self.function.evaluate(&mut input, &self.args, out)
+    }
+}
+
+struct OverSelector {
+    scan: Scan<Calculation>,
+    keeps_name: bool,
+}
+
+impl Operator for OverSelector {
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
+        let found = self.scan.next(run, row)?;
+        if found && !self.keeps_name {
+            run.drop_metric_name(row);
+        }
+        Ok(found)
+    }
+}
+
+struct OverSubquery {
+    rows: SubquerySamples,
+    calculation: Calculation,
+    keeps_name: bool,
+}
+
+impl Operator for OverSubquery {
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
+        loop {
+            let Some((inner, samples)) = self.rows.next(run)? else { return Ok(false) };
+            row.column.reset(self.calculation.args.steps.count);
+            row.labels.assign(inner.labels.as_slice());
+            row.drop_name = inner.drop_name;
+            let mut touched = 0;
+            let mut series = SeriesInput {
+                samples,
+                labels: inner.labels.as_slice(),
+                symbols: &run.symbols,
+                annotations: &mut run.annotations,
+                touched: &mut touched,
+            };
+            self.calculation.evaluate(&mut series, &mut row.column)?;
+            run.stats.samples_total += touched;
+            if row.column.is_empty() {
+                continue;
+            }
+            if !self.keeps_name {
+                run.drop_metric_name(row);
+            }
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Instant selectors: the latest sample of each series, not older than the lookback delta.
+
+use std::sync::Arc;
+
+use prom_model::is_stale;
+
+use super::batch::{Scan, SeriesInput, SeriesWork};
+use super::{Operator, Run};
+use crate::plan::Selection;
+use crate::{Column, QueryError, Row, Samples, Steps};
+
+/// What is taken of the found sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// Its value.
+    Value,
+    /// Its time, in seconds (`timestamp()` of a selector).
+    Timestamp,
+    /// When its counting began, in seconds, 0 where that is unknown (`start_timestamp()` of a selector).
+    StartTimestamp,
+}
+
+/// Makes the operator of an instant selector.
+pub(super) fn instant(
+    selection: &Selection,
+    steps: Steps,
+    pick: Pick,
+    run: &mut Run,
+) -> Result<Box<dyn Operator>, QueryError> {
+    let set = run.select(selection, (steps.start, steps.end()), 0)?;
+    let work = Latest { selection: selection.clone(), steps, lookback: run.options.lookback_delta, pick };
+    Ok(Box::new(InstantSelect(Scan::new(set, work, steps, run))))
+}
+
+struct InstantSelect(Scan<Latest>);
+
+impl Operator for InstantSelect {
+    fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
+        self.0.next(run, row)
+    }
+}
+
+struct Latest {
+    selection: Selection,
+    steps: Steps,
+    lookback: i64,
+    pick: Pick,
+}
+
+impl SeriesWork for Latest {
+    fn evaluate(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
+        let samples: &Samples = series.samples;
+        let (mut float, mut histogram) = (0, 0);
+        for (step, time) in self.steps.times().enumerate() {
+            let time = self.selection.time(time);
+            // Both are one behind the latest sample that is not after the time.
+            while samples.timestamps.get(float).is_some_and(|t| *t <= time) {
+                float += 1;
+            }
+            while samples.histogram_timestamps.get(histogram).is_some_and(|t| *t <= time) {
+                histogram += 1;
+            }
+            let earliest = time.saturating_sub(self.lookback);
+            let latest = |timestamps: &[i64], behind: usize| {
+                let at = behind.checked_sub(1)?;
+                timestamps.get(at).copied().filter(|t| *t > earliest).map(|t| (at, t))
+            };
+            let latest_float = latest(&samples.timestamps, float);
+            let latest_histogram = latest(&samples.histogram_timestamps, histogram);
+            match (latest_float, latest_histogram) {
+                (Some((at, t)), other) if other.is_none_or(|(_, other)| other <= t) => {
+                    let value = samples.values.get(at).copied().unwrap_or(f64::NAN);
+                    if is_stale(value) {
+                        continue;
+                    }
+                    *series.touched += 1;
+                    let start = || samples.start_timestamps.get(at).copied().unwrap_or(0);
+                    out.set_float(step, self.picked(value, t, start));
+                }
+                (_, Some((at, t))) => {
+                    let Some(found) = samples.histograms.get(at).filter(|found| !found.is_stale()) else {
+                        continue;
+                    };
+                    *series.touched += histogram_samples(found);
+                    let start = || samples.histogram_start_timestamps.get(at).copied().unwrap_or(0);
+                    match self.pick {
+                        Pick::Value => out.set_histogram(step, Arc::clone(found)),
+                        _ => out.set_float(step, self.picked(0.0, t, start)),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Latest {
+    fn picked(&self, value: f64, time: i64, start: impl Fn() -> i64) -> f64 {
+        match self.pick {
+            Pick::Value => value,
+            Pick::Timestamp => time as f64 / 1000.0,
+            Pick::StartTimestamp => start() as f64 / 1000.0,
+        }
+    }
+}
+
+/// How many samples a histogram counts for.
+pub(super) fn histogram_samples(histogram: &prom_model::FloatHistogram) -> u64 {
+    // Prometheus: its size in memory in units of a float sample (16 bytes), with the time.
+    let spans = (histogram.positive_spans.len() + histogram.negative_spans.len()) * 8;
+    let floats =
+        histogram.positive_buckets.len() + histogram.negative_buckets.len() + histogram.custom_values.len();
+    ((168 + spans + floats * 8 + 8) / 16) as u64
+}
