@@ -69,8 +69,13 @@ impl Annotation {
 }
 
 impl Annotation {
-    fn count(&mut self, more: Option<Facts>) {
-        match (&mut self.facts, more) {
+    /// Takes in another one with the same text. Of two places the later stays, as in Prometheus, where what is evaluated
+    /// later overwrites; of those that count, the first.
+    fn count(&mut self, more: &Annotation) {
+        if self.facts.is_none() && self.span.map(|span| span.start) < more.span.map(|span| span.start) {
+            self.span = more.span;
+        }
+        match (&mut self.facts, more.facts) {
             (Some(Facts::Occurrences(count)), Some(Facts::Occurrences(more))) => *count += more,
             (Some(Facts::Monotonicity(known)), Some(Facts::Monotonicity(more))) => {
                 known.min_time = known.min_time.min(more.min_time);
@@ -85,7 +90,7 @@ impl Annotation {
     }
 }
 
-/// A set of annotations; those with the same text count once, the first place stays.
+/// A set of annotations; those with the same text count once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Annotations(BTreeMap<(Level, String), Annotation>);
 
@@ -98,7 +103,7 @@ impl Annotations {
                 entry.insert(annotation);
             }
             Entry::Occupied(mut entry) => {
-                entry.get_mut().count(annotation.facts);
+                entry.get_mut().count(&annotation);
             }
         }
     }

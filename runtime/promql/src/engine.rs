@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use promql_syntax::{Expr, parse};
 
-use crate::plan::{Lowering, Node, lower};
+use crate::plan::{Lowering, Node, lower, optimise};
 use crate::{Answer, Control, QueryError, SeriesSource, exec};
 
 /// How an engine evaluates; defaults are Prometheus'.
@@ -102,7 +102,8 @@ impl Engine {
                 prom_model::quote(&expr.value_type().to_string())
             )));
         }
-        let plan = lower(expr, Lowering { start, end, step, subquery_step: self.options.subquery_step })?;
+        let mut plan = lower(expr, Lowering { start, end, step, subquery_step: self.options.subquery_step })?;
+        optimise(&mut plan);
         Ok(Prepared { query: query.to_owned(), plan, range, options: self.options.clone() })
     }
 }

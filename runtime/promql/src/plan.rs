@@ -4,6 +4,7 @@
 mod duration;
 mod invariant;
 mod lower;
+mod projection;
 
 use prom_model::Matcher;
 use promql_syntax::{AggregateOp, BinaryOp, Function, RangeExtension, Span, ValueType, VectorMatching};
@@ -196,6 +197,34 @@ impl Node {
             Kind::Negate(child) | Kind::Invariant(child) => vec![child],
         }
     }
+}
+
+impl Node {
+    /// As [`Node::children`], to be changed.
+    fn children_mut(&mut self) -> Vec<&mut Node> {
+        fn subquery(input: &mut RangeInput) -> Option<&mut Node> {
+            match &mut input.source {
+                RangeSource::Selector(_) => None,
+                RangeSource::Subquery { input, .. } => Some(input),
+            }
+        }
+        match &mut self.kind {
+            Kind::Number(_) | Kind::Text(_) | Kind::Select(_) => Vec::new(),
+            Kind::RangeVector(input) => subquery(input).into_iter().collect(),
+            Kind::RangeCall(call) => subquery(&mut call.input).into_iter().chain(&mut call.params).collect(),
+            Kind::Call(call) => call.args.iter_mut().collect(),
+            Kind::Aggregate(aggregate) => {
+                aggregate.param.iter_mut().chain([&mut aggregate.input]).map(Box::as_mut).collect()
+            }
+            Kind::Binary(binary) => vec![&mut binary.lhs, &mut binary.rhs],
+            Kind::Negate(child) | Kind::Invariant(child) => vec![child],
+        }
+    }
+}
+
+/// Rewrites a plan into one that gives the same answer for less.
+pub(crate) fn optimise(plan: &mut Node) {
+    projection::apply(plan);
 }
 
 impl RangeInput {

@@ -1,0 +1,66 @@
+//! A rule: below an aggregation a selector reads only the labels that the groups are made of.
+
+use promql_syntax::{AggregateOp, ValueType};
+
+use super::{Kind, Node, RangeSource, Selection};
+use crate::Projection;
+
+/// Labels that the engine itself looks at.
+const ALWAYS: [&str; 3] = [prom_model::METRIC_NAME, "__type__", "__unit__"];
+
+/// Applies the rule to a plan.
+pub(super) fn apply(node: &mut Node) {
+    if let Kind::Aggregate(aggregate) = &mut node.kind
+        && !matches!(
+            aggregate.op,
+            AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
+        )
+    {
+        let mut labels = aggregate.grouping.clone();
+        let projection = if aggregate.without {
+            labels.retain(|label| !ALWAYS.contains(&label.as_str()));
+            Projection::Without(labels)
+        } else {
+            labels.extend(ALWAYS.map(str::to_owned));
+            labels.sort();
+            labels.dedup();
+            Projection::Only(labels)
+        };
+        push(&mut aggregate.input, &projection);
+    }
+    for child in node.children_mut() {
+        apply(child);
+    }
+}
+
+/// Gives the projection to the selector below, if nothing in between tells series apart by their labels.
+fn push(node: &mut Node, projection: &Projection) {
+    match &mut node.kind {
+        Kind::Select(selection) => set(selection, projection),
+        Kind::RangeCall(call) if call.function.name != "absent_over_time" => {
+            if let RangeSource::Selector(selection) = &mut call.input.source {
+                set(selection, projection);
+            }
+        }
+        Kind::Negate(child) | Kind::Invariant(child) => push(child, projection),
+        Kind::Binary(binary) => {
+            let (vector, other) = if binary.lhs.value_type == ValueType::Vector {
+                (&mut binary.lhs, &binary.rhs)
+            } else {
+                (&mut binary.rhs, &binary.lhs)
+            };
+            let is_leaf = matches!(vector.kind, Kind::Select(_) | Kind::RangeCall(_));
+            if is_leaf && other.value_type == ValueType::Scalar {
+                push(vector, projection);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn set(selection: &mut Selection, projection: &Projection) {
+    // Series of several metrics may become alike when their names go, which all labels are needed to see.
+    if selection.metric_name().is_some() {
+        selection.projection = projection.clone();
+    }
+}
