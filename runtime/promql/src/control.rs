@@ -23,6 +23,14 @@ impl Cancel {
     }
 }
 
+/// Where a query waits for its turn. Whoever runs many queries at once lets the long ones wait here while short ones are
+/// there, so that no query has to wait for the end of another.
+pub trait Pace: std::fmt::Debug + Send + Sync {
+    /// Called often, from each thread of the query, between two pieces of work of at most some milliseconds; may block.
+    /// Whoever blocks must return soon after the query was cancelled.
+    fn pass(&self);
+}
+
 /// What a run of a query is given from outside.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -34,16 +42,21 @@ pub struct Control {
     pub deadline: Option<TimestampMs>,
     /// The memory it may hold.
     pub budget: Budget,
+    /// Where it waits for its turn.
+    pub pace: Option<Arc<dyn Pace>>,
 }
 
 impl Control {
     /// No deadline, no limit.
     pub fn unlimited(clock: Arc<dyn Clock>) -> Self {
-        Control { cancel: Cancel::default(), clock, deadline: None, budget: Budget::unlimited() }
+        Control { cancel: Cancel::default(), clock, deadline: None, budget: Budget::unlimited(), pace: None }
     }
 
     /// Fails where the query has to end.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if let Some(pace) = &self.pace {
+            pace.pass();
+        }
         if self.cancel.is_cancelled() {
             return Err(QueryError::Cancelled);
         }

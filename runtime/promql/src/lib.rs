@@ -32,7 +32,7 @@ mod value;
 pub use annotations::{Annotation, Annotations, Level};
 pub use budget::{Budget, BudgetExceeded, Held};
 pub use column::{Bits, Column, Point, Steps};
-pub use control::{Cancel, Control};
+pub use control::{Cancel, Control, Pace};
 pub use engine::{Engine, EngineOptions, Prepared, QueryRange};
 pub use error::QueryError;
 pub use labels::{LabelSet, Symbol, Symbols};
