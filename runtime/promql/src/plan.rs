@@ -5,6 +5,7 @@ mod duration;
 mod invariant;
 mod lower;
 mod projection;
+mod propagation;
 
 use prom_model::Matcher;
 use promql_syntax::{AggregateOp, BinaryOp, Function, RangeExtension, Span, ValueType, VectorMatching};
@@ -224,6 +225,7 @@ impl Node {
 
 /// Rewrites a plan into one that gives the same answer for less.
 pub(crate) fn optimise(plan: &mut Node) {
+    propagation::apply(plan);
     projection::apply(plan);
 }
 

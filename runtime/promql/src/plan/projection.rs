@@ -64,3 +64,45 @@ fn set(selection: &mut Selection, projection: &Projection) {
         selection.projection = projection.clone();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use promql_syntax::parse;
+
+    use crate::Projection;
+    use crate::plan::{Kind, Lowering, Node, RangeSource, lower, optimise};
+
+    fn selector(node: &Node) -> Option<&Projection> {
+        match &node.kind {
+            Kind::Select(selection) => Some(&selection.projection),
+            Kind::RangeCall(call) => match &call.input.source {
+                RangeSource::Selector(selection) => Some(&selection.projection),
+                RangeSource::Subquery { input, .. } => selector(input),
+            },
+            _ => node.children().into_iter().find_map(selector),
+        }
+    }
+
+    #[test]
+    fn a_selector_reads_what_the_groups_are_made_of() {
+        let only =
+            |labels: &[&str]| Projection::Only(labels.iter().map(|label| (*label).to_owned()).collect());
+        let cases = [
+            ("sum by (pod) (rate(m[5m]))", only(&["__name__", "__type__", "__unit__", "pod"])),
+            ("count(m)", only(&["__name__", "__type__", "__unit__"])),
+            ("sum without (pod) (m) ", Projection::Without(vec!["pod".to_owned()])),
+            ("sum by (pod) (rate(m[5m]) * 8)", only(&["__name__", "__type__", "__unit__", "pod"])),
+            ("topk(3, m)", Projection::All),
+            // Series of two metrics can become alike.
+            (r#"sum(rate({__name__=~"a|b"}[5m]))"#, Projection::All),
+            ("sum(m * on (pod) n)", Projection::All),
+        ];
+        for (query, expected) in cases {
+            let expr = parse(query).0.expect("the query is good");
+            let mut plan =
+                lower(&expr, Lowering { start: 0, end: 0, step: 0, subquery_step: 60_000 }).expect("lowers");
+            optimise(&mut plan);
+            assert_eq!(selector(&plan), Some(&expected), "{query}");
+        }
+    }
+}
