@@ -12,25 +12,53 @@ use crate::{BinaryOp, Span};
 pub(crate) struct Lexer<'i> {
     input: &'i str,
     at: usize,
-    open_parens: Vec<usize>,
+    open_parens: usize,
     in_braces: bool,
-    /// Start of the open `[`, inside which other rules hold: `:` is a token, names are few.
-    bracket: Option<usize>,
+    /// Whether a `[` is open.
+    in_brackets: bool,
+    /// Whether a duration is to come: behind `[`, up to its first number.
+    in_duration: bool,
     colon_seen: bool,
     duration_seen: bool,
     done: bool,
 }
 
-type Lexed = Result<TokenKind, String>;
+type Lexed = Result<TokenKind, Wrong>;
+
+/// Why there is no token.
+struct Wrong {
+    message: String,
+    /// Whether Prometheus puts the error behind what it read, not at its start.
+    behind: bool,
+}
+
+impl Wrong {
+    fn behind(message: &str) -> Self {
+        Wrong { message: message.to_owned(), behind: true }
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Wrong { message, behind: false }
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(message: &str) -> Self {
+        Wrong { message: message.to_owned(), behind: false }
+    }
+}
 
 impl<'i> Lexer<'i> {
     pub(crate) fn new(input: &'i str) -> Self {
         Lexer {
             input,
             at: 0,
-            open_parens: Vec::new(),
+            open_parens: 0,
             in_braces: false,
-            bracket: None,
+            in_brackets: false,
+            in_duration: false,
             colon_seen: false,
             duration_seen: false,
             done: false,
@@ -44,14 +72,11 @@ impl<'i> Lexer<'i> {
         let kind = if self.done { Ok(TokenKind::End) } else { self.scan() };
         match kind {
             Ok(kind) => Token { kind, span: Span::new(start, self.at) },
-            Err(message) => {
+            Err(wrong) => {
                 self.done = true;
-                // An open parenthesis is best shown where it was opened.
-                let unclosed = if message.starts_with("unclosed") { self.unclosed() } else { None };
-                let end = self.at.max(start);
-                let span = unclosed.map_or(Span::new(start, end), |at| Span::new(at, at + 1));
+                let span = Span::new(if wrong.behind { self.at } else { start }, self.at);
                 self.at = self.input.len();
-                Token { kind: TokenKind::Error(message), span }
+                Token { kind: TokenKind::Error(wrong.message), span }
             }
         }
     }
@@ -60,10 +85,6 @@ impl<'i> Lexer<'i> {
     pub(crate) fn finish(&mut self) {
         self.at = self.input.len();
         self.done = true;
-    }
-
-    fn unclosed(&self) -> Option<usize> {
-        self.open_parens.last().copied().or(self.bracket)
     }
 
     fn rest(&self) -> &'i str {
@@ -88,17 +109,25 @@ impl<'i> Lexer<'i> {
         found
     }
 
+    fn eat_any(&mut self, chars: &str) -> bool {
+        let found = self.peek().is_some_and(|c| chars.contains(c));
+        if found {
+            self.bump();
+        }
+        found
+    }
+
     fn skip_while(&mut self, condition: impl Fn(char) -> bool) {
         while self.peek().is_some_and(&condition) {
             self.bump();
         }
     }
 
-    /// Skips blanks and comments.
+    /// Skips blanks, and comments where there may be some.
     fn skip_blanks(&mut self) {
         loop {
-            self.skip_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
-            if self.peek() != Some('#') {
+            self.skip_while(is_blank);
+            if self.in_duration || self.peek() != Some('#') {
                 return;
             }
             self.skip_while(|c| c != '\n' && c != '\r');
@@ -108,8 +137,8 @@ impl<'i> Lexer<'i> {
     fn scan(&mut self) -> Lexed {
         if self.in_braces {
             self.scan_in_braces()
-        } else if self.bracket.is_some() {
-            self.scan_in_brackets()
+        } else if self.in_duration {
+            self.scan_duration()
         } else {
             self.scan_statement()
         }
@@ -118,35 +147,44 @@ impl<'i> Lexer<'i> {
     fn scan_statement(&mut self) -> Lexed {
         let start = self.at;
         let Some(c) = self.bump() else {
-            let unclosed = !self.open_parens.is_empty();
-            return if unclosed { Err("unclosed left parenthesis".to_owned()) } else { Ok(TokenKind::End) };
+            return match (self.open_parens, self.in_brackets) {
+                (0, false) => Ok(TokenKind::End),
+                (0, true) => Err("unclosed left bracket".into()),
+                _ => Err("unclosed left parenthesis".into()),
+            };
         };
         match c {
-            '(' | ')' => self.paren(c, start),
+            '(' | ')' => self.paren(c),
             ',' => Ok(TokenKind::Comma),
             '@' => Ok(TokenKind::At),
             '{' => {
                 self.in_braces = true;
                 Ok(TokenKind::LeftBrace)
             }
+            '[' if self.in_brackets => Err("unexpected left bracket '['".into()),
             '[' => {
-                (self.bracket, self.colon_seen, self.duration_seen) = (Some(start), false, false);
+                (self.in_brackets, self.in_duration, self.colon_seen) = (true, true, false);
                 Ok(TokenKind::LeftBracket)
             }
-            ']' => Err("unexpected right bracket ']'".to_owned()),
+            ']' if !self.in_brackets => Err("unexpected right bracket ']'".into()),
+            ']' => {
+                self.in_brackets = false;
+                Ok(TokenKind::RightBracket)
+            }
             '=' if self.eat('=') => Ok(TokenKind::Op(BinaryOp::Equal)),
-            '=' if self.peek() == Some('~') => Err("unexpected character after '=': '~'".to_owned()),
+            '=' if self.peek() == Some('~') => Err("unexpected character after '=': '~'".into()),
             '=' => Ok(TokenKind::Assign),
             '!' if self.eat('=') => Ok(TokenKind::Op(BinaryOp::NotEqual)),
-            '!' => Err(format!("unexpected character after '!': {}", rune(self.bump()))),
+            '!' => Err(format!("unexpected character after '!': {}", rune(self.bump())).into()),
             '"' | '\'' => self.quoted(c),
             '`' => self.raw_string(),
             _ if starts_number(c, self.peek()) => {
                 self.at = start;
                 self.number_or_duration()
             }
+            _ if self.in_brackets && (is_alpha(c) || c == ':') => self.word_in_brackets(c, start),
             _ if is_alpha(c) || c == ':' => Ok(self.word(start)),
-            _ => self.operator(c).ok_or_else(|| format!("unexpected character: {}", rune(Some(c)))),
+            _ => self.operator(c).ok_or_else(|| format!("unexpected character: {}", rune(Some(c))).into()),
         }
     }
 
@@ -169,14 +207,17 @@ impl<'i> Lexer<'i> {
         Some(TokenKind::Op(op))
     }
 
-    fn paren(&mut self, c: char, start: usize) -> Lexed {
+    fn paren(&mut self, c: char) -> Lexed {
         if c == '(' {
-            self.open_parens.push(start);
+            self.open_parens += 1;
             return Ok(TokenKind::LeftParen);
         }
-        match self.open_parens.pop() {
-            Some(_) => Ok(TokenKind::RightParen),
-            None => Err("unexpected right parenthesis ')'".to_owned()),
+        match self.open_parens.checked_sub(1) {
+            Some(open) => {
+                self.open_parens = open;
+                Ok(TokenKind::RightParen)
+            }
+            None => Err(Wrong::behind("unexpected right parenthesis ')'")),
         }
     }
 
@@ -186,7 +227,7 @@ impl<'i> Lexer<'i> {
         use crate::token::Keyword::{Fill, FillLeft, FillRight};
         let is_fill = matches!(kind, TokenKind::Keyword(Fill | FillLeft | FillRight));
         // `fill` came late to the language: it is only a keyword where it cannot be a metric.
-        if is_fill && !self.rest().trim_start_matches([' ', '\t', '\n', '\r']).starts_with('(') {
+        if is_fill && !self.rest().trim_start_matches(is_blank).starts_with('(') {
             return TokenKind::Identifier;
         }
         kind
@@ -194,7 +235,7 @@ impl<'i> Lexer<'i> {
 
     fn scan_in_braces(&mut self) -> Lexed {
         let Some(c) = self.bump() else {
-            return Err("unexpected end of input inside braces".to_owned());
+            return Err("unexpected end of input inside braces".into());
         };
         match c {
             '}' => {
@@ -208,63 +249,76 @@ impl<'i> Lexer<'i> {
             '=' => Ok(TokenKind::Assign),
             '!' if self.eat('~') => Ok(TokenKind::RegexNoMatch),
             '!' if self.eat('=') => Ok(TokenKind::Op(BinaryOp::NotEqual)),
-            '!' => Err(format!("unexpected character after '!' inside braces: {}", rune(self.bump()))),
-            '{' => Err("unexpected left brace '{'".to_owned()),
+            '!' => Err(format!("unexpected character after '!' inside braces: {}", rune(self.bump())).into()),
+            '{' => Err("unexpected left brace '{'".into()),
             _ if is_alpha(c) => {
                 self.skip_while(is_alphanumeric);
                 Ok(TokenKind::Identifier)
             }
-            _ => Err(format!("unexpected character inside braces: {}", rune(Some(c)))),
+            _ => Err(format!("unexpected character inside braces: {}", rune(Some(c))).into()),
         }
     }
 
-    fn scan_in_brackets(&mut self) -> Lexed {
+    /// Reads what may stand before the first number behind `[`.
+    fn scan_duration(&mut self) -> Lexed {
         let start = self.at;
         let Some(c) = self.bump() else {
-            let message = match (self.duration_seen, self.open_parens.is_empty()) {
-                (false, _) => "unexpected end of input in duration expression",
-                (true, false) => "unclosed left parenthesis",
-                (true, true) => "unclosed left bracket",
-            };
-            return Err(message.to_owned());
+            return Err("unexpected end of input in duration expression".into());
         };
         match c {
             ']' => {
-                self.bracket = None;
+                (self.in_brackets, self.in_duration, self.colon_seen) = (false, false, false);
                 Ok(TokenKind::RightBracket)
             }
             ':' if !self.duration_seen => {
-                Err("unexpected colon before duration in duration expression".to_owned())
+                Err(Wrong::behind("unexpected colon before duration in duration expression"))
             }
-            ':' if self.colon_seen => Err("unexpected colon ':'".to_owned()),
+            ':' if self.colon_seen => Err(Wrong::behind("unexpected repeated colon in duration expression")),
             ':' => {
                 self.colon_seen = true;
                 Ok(TokenKind::Colon)
             }
-            '(' | ')' => self.paren(c, start),
+            '(' | ')' => self.paren(c),
             ',' => Ok(TokenKind::Comma),
             '+' | '-' | '*' | '/' | '%' | '^' => Ok(self.operator(c).unwrap_or(TokenKind::End)),
             _ if starts_number(c, self.peek()) => {
                 self.at = start;
-                self.duration_seen = true;
+                (self.duration_seen, self.in_duration) = (true, false);
                 self.number_or_duration()
             }
-            _ if is_alpha(c) => {
-                self.skip_while(is_alpha);
-                let word = TokenKind::of_word(self.input.get(start..self.at).unwrap_or(""));
-                use crate::token::Keyword::{MaxOf, MinOf, Range, Step};
-                if matches!(word, TokenKind::Keyword(Step | Range | MaxOf | MinOf)) {
-                    self.duration_seen = true;
-                    return Ok(word);
-                }
-                if self.duration_seen {
-                    return Err(format!("unexpected character: {}, expected ':'", rune(Some(c))));
-                }
-                Err(format!("unexpected character in duration expression: {}", rune(Some(c))))
-            }
-            _ => Err(format!("unexpected character in duration expression: {}", rune(Some(c)))),
+            _ => self.duration_word(c, start).ok_or_else(|| {
+                format!("unexpected character in duration expression: {}", rune(Some(c))).into()
+            }),
         }
     }
+
+    /// Reads `:` or one of the words for durations, behind a number in brackets.
+    fn word_in_brackets(&mut self, c: char, start: usize) -> Lexed {
+        if c == ':' {
+            if self.colon_seen {
+                return Err("unexpected colon ':'".into());
+            }
+            self.colon_seen = true;
+            return Ok(TokenKind::Colon);
+        }
+        self.duration_word(c, start)
+            .ok_or_else(|| format!("unexpected character: {}, expected ':'", rune(Some(c))).into())
+    }
+
+    /// Reads one of the few words that durations know, whose first letter was read.
+    fn duration_word(&mut self, first: char, start: usize) -> Option<TokenKind> {
+        if !matches!(first, 's' | 'S' | 'r' | 'R' | 'm' | 'M') {
+            return None;
+        }
+        self.skip_while(is_alpha);
+        let word = TokenKind::of_word(self.input.get(start..self.at).unwrap_or(""));
+        use crate::token::Keyword::{MaxOf, MinOf, Range, Step};
+        matches!(word, TokenKind::Keyword(Step | Range | MaxOf | MinOf)).then_some(word)
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
 fn starts_number(c: char, next: Option<char>) -> bool {

@@ -14,6 +14,7 @@ mod feature;
 mod function;
 mod lexer;
 mod operator;
+mod options;
 mod parser;
 mod printer;
 mod span;
@@ -25,10 +26,11 @@ pub use ast::{
     MatrixSelector, NumberLiteral, Paren, RangeExtension, StringLiteral, Subquery, Unary, UnaryOp, ValueType,
     VectorMatching, VectorSelector,
 };
-pub use error::ParseError;
+pub use error::{ParseError, prometheus_error_text};
 pub use feature::{Feature, FeatureUse, features};
 pub use function::{FUNCTIONS, Function, Variadic};
 pub use operator::{AggregateOp, BinaryOp};
-pub use parser::parse;
+pub use options::ParseOptions;
+pub use parser::{parse, parse_with};
 pub use span::{LineColumn, Span};
 pub use visit::{Descend, SelectorUse, selectors, visit};

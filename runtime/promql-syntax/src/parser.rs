@@ -11,7 +11,9 @@ mod selector;
 use crate::lexer::Lexer;
 use crate::operator::POWER;
 use crate::token::{Keyword, Token, TokenKind};
-use crate::{Binary, BinaryOp, Cardinality, Expr, ParseError, Span, Unary, UnaryOp, VectorMatching};
+use crate::{
+    Binary, BinaryOp, Cardinality, Expr, ParseError, ParseOptions, Span, Unary, UnaryOp, VectorMatching,
+};
 
 /// Deepest nesting of parentheses, calls and signs; the parser is recursive.
 const NESTING_MAX: usize = 128;
@@ -25,8 +27,16 @@ const ERRORS_MAX: usize = 16;
 /// Syntax errors leave no tree; where the parser can go on after one (in arguments, matchers and label lists) it
 /// does, to find the next. A query without syntax errors is then type checked: it has a tree, and maybe type errors.
 /// Everything that Prometheus 3 can be told to accept by feature flags is accepted; see [`features`](crate::features).
+///
+/// The errors come in the order in which Prometheus meets them, so the first one is Prometheus' answer; see
+/// [`prometheus_error_text`](crate::prometheus_error_text).
 pub fn parse(input: &str) -> (Option<Expr>, Vec<ParseError>) {
-    let mut parser = Parser::new(input);
+    parse_with(input, &ParseOptions::ALL)
+}
+
+/// Reads a query as [`parse`] does, with the feature flags of a server: what they leave out is a syntax error.
+pub fn parse_with(input: &str, options: &ParseOptions) -> (Option<Expr>, Vec<ParseError>) {
+    let mut parser = Parser::new(input, *options);
     let expr = parser.query().ok();
     let mut errors = parser.errors;
     if !errors.is_empty() {
@@ -59,6 +69,7 @@ impl Node {
 
 struct Parser<'i> {
     input: &'i str,
+    options: ParseOptions,
     lexer: Lexer<'i>,
     token: Token,
     /// End of the last token that was consumed.
@@ -70,14 +81,27 @@ struct Parser<'i> {
 }
 
 impl<'i> Parser<'i> {
-    fn new(input: &'i str) -> Self {
+    fn new(input: &'i str, options: ParseOptions) -> Self {
         let mut lexer = Lexer::new(input);
         let token = lexer.next_token();
-        Parser { input, lexer, token, last_end: 0, nesting: 0, in_aggregation: false, errors: Vec::new() }
+        Parser {
+            input,
+            options,
+            lexer,
+            token,
+            last_end: 0,
+            nesting: 0,
+            in_aggregation: false,
+            errors: Vec::new(),
+        }
     }
 
     fn query(&mut self) -> Parsed<Node> {
+        self.look_ahead();
         if self.token.kind == TokenKind::End {
+            if !self.errors.is_empty() {
+                return Err(Stop);
+            }
             self.error(Span::new(0, self.input.len()), "no expression found in input");
             return Err(Stop);
         }
@@ -139,16 +163,28 @@ impl<'i> Parser<'i> {
         self.lexer.finish();
     }
 
-    /// Records that the current token cannot stand here.
-    fn unexpected(&mut self, context: &str, expected: &str) -> Stop {
-        let span = self.token.span;
-        if let TokenKind::Error(message) = &self.token.kind {
-            let message = message.clone();
+    /// Records that what comes next is no token. Prometheus finds out as soon as it looks at the next token, which
+    /// in some places is before, in others after it judges what came until then.
+    fn look_ahead(&mut self) {
+        if let TokenKind::Error(message) = &mut self.token.kind {
+            let message = std::mem::take(message);
+            let span = self.token.span;
             // It has no meaning for whoever comes next.
             self.abandon();
             self.error(span, message);
-            return Stop;
         }
+    }
+
+    /// Records an error that Prometheus only finds when it knows the next token.
+    fn late_error(&mut self, span: Span, message: impl Into<String>) {
+        self.look_ahead();
+        self.error(span, message);
+    }
+
+    /// Records that the current token cannot stand here.
+    fn unexpected(&mut self, context: &str, expected: &str) -> Stop {
+        self.look_ahead();
+        let span = self.token.span;
         // Where reading went on after an error, the end needs no second one.
         if self.token.kind == TokenKind::End && !self.errors.is_empty() {
             return Stop;
@@ -213,6 +249,10 @@ impl<'i> Parser<'i> {
         let matching = self.matching()?;
         let rhs = self.expression(op.right_precedence())?;
         let span = lhs.expr.span().join(rhs.expr.span());
+        let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
+        if fills && !self.options.binop_fill_modifiers {
+            self.late_error(span, "binop fill modifiers are experimental and not enabled");
+        }
         let below = lhs.depth.max(rhs.depth);
         let binary = Binary {
             op,

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use prom_model::{METRIC_NAME, MatchOp, NameScheme, PromDuration, quote};
 
 use crate::{
-    Aggregate, AtModifier, Binary, Cardinality, DurationExpr, DurationOp, DurationValue, Expr,
+    Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationExpr, DurationOp, DurationValue, Expr,
     MatrixSelector, NumberLiteral, RangeExtension, StringLiteral, Subquery, UnaryOp, VectorMatching,
     VectorSelector,
 };
@@ -52,6 +52,11 @@ pub(crate) fn number(value: f64) -> String {
     value.to_string()
 }
 
+/// Quotes text. The replacement character is escaped: a string may not hold it as it is.
+fn quoted(text: &str) -> String {
+    quote(text).replace('\u{fffd}', "\\ufffd")
+}
+
 /// Prints seconds as a duration.
 fn seconds(value: f64) -> PromDuration {
     PromDuration::from_millis((value * 1000.0).round() as i64)
@@ -65,10 +70,10 @@ impl Display for NumberLiteral {
 
 impl Display for StringLiteral {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Some(bytes) = &self.bytes else { return f.write_str(&quote(&self.value)) };
+        let Some(bytes) = &self.bytes else { return f.write_str(&quoted(&self.value)) };
         f.write_char('"')?;
         for chunk in bytes.utf8_chunks() {
-            let quoted = quote(chunk.valid());
+            let quoted = quoted(chunk.valid());
             f.write_str(quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"')).unwrap_or(""))?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
@@ -103,7 +108,7 @@ fn labels(f: &mut Formatter<'_>, word: &str, names: &[String]) -> fmt::Result {
         if NameScheme::Legacy.is_valid_label_name(name) {
             f.write_str(name)?;
         } else {
-            f.write_str(&quote(name))?;
+            f.write_str(&quoted(name))?;
         }
     }
     f.write_char(')')
@@ -111,7 +116,14 @@ fn labels(f: &mut Formatter<'_>, word: &str, names: &[String]) -> fmt::Result {
 
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.lhs, self.op)?;
+        match self.lhs.as_ref() {
+            // Prometheus prints `+Inf ^ 2`, whose sign would be read as one of the whole power.
+            Expr::Number(number) if self.op == BinaryOp::Pow && number.value == f64::INFINITY => {
+                f.write_str("Inf")?;
+            }
+            lhs => write!(f, "{lhs}")?,
+        }
+        write!(f, " {}", self.op)?;
         if self.return_bool {
             f.write_str(" bool")?;
         }
@@ -168,8 +180,12 @@ impl VectorSelector {
         let is_name = |m: &prom_model::Matcher| {
             m.op() == MatchOp::Equal && m.name() == METRIC_NAME && Some(m.value()) == self.name.as_deref()
         };
-        let mut shown: Vec<String> =
-            self.matchers.iter().filter(|m| !is_name(m)).map(ToString::to_string).collect();
+        let mut shown: Vec<String> = self
+            .matchers
+            .iter()
+            .filter(|m| !is_name(m))
+            .map(|m| m.to_string().replace('\u{fffd}', "\\ufffd"))
+            .collect();
         shown.sort_unstable();
         if shown.is_empty() && self.name.is_some() {
             return Ok(());

@@ -109,6 +109,20 @@ impl TokenKind {
         TokenKind::Keyword(keyword)
     }
 
+    /// Whether an expression may begin with it.
+    pub(crate) const fn starts_expression(&self) -> bool {
+        match self {
+            TokenKind::Number
+            | TokenKind::Duration
+            | TokenKind::String(_)
+            | TokenKind::Bytes(_)
+            | TokenKind::LeftParen
+            | TokenKind::LeftBrace
+            | TokenKind::Op(BinaryOp::Add | BinaryOp::Sub) => true,
+            kind => kind.is_metric_name(),
+        }
+    }
+
     /// Whether the word may be a metric name where an expression begins.
     pub(crate) const fn is_metric_name(&self) -> bool {
         match self {
@@ -125,10 +139,8 @@ impl TokenKind {
     /// Whether the word may be a label name in `by (…)` and the like.
     pub(crate) const fn is_label_name(&self) -> bool {
         match self {
-            TokenKind::Identifier
-            | TokenKind::MetricIdentifier
-            | TokenKind::Aggregate(_)
-            | TokenKind::Keyword(_) => true,
+            TokenKind::Identifier | TokenKind::MetricIdentifier | TokenKind::Aggregate(_) => true,
+            TokenKind::Keyword(word) => !matches!(word, Keyword::Without),
             TokenKind::Op(op) => op.is_set_operator() || matches!(op, BinaryOp::Atan2),
             _ => false,
         }

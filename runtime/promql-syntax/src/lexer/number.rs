@@ -1,4 +1,7 @@
 //! Numbers (`1`, `0x1F`, `1_000`, `1e3`, `.5`) and durations (`1h30m`).
+//!
+//! What is no number is only partly found here: `1e)` is a number token whose value cannot be read. Prometheus cuts
+//! its tokens in this way, and its messages quote them.
 
 use prom_model::quote;
 
@@ -8,89 +11,142 @@ use crate::token::TokenKind;
 impl Lexer<'_> {
     /// Reads a number or a duration, whichever the text is; a digit or a dot and a digit come next.
     pub(super) fn number_or_duration(&mut self) -> Lexed {
-        let text = self.rest();
-        for (len, kind) in [(number(text), TokenKind::Number), (duration(text), TokenKind::Duration)] {
-            let Some(len) = len else { continue };
-            if !text.get(len..).is_some_and(|rest| rest.starts_with(|c| is_alphanumeric(c) || c == '.')) {
-                self.at += len;
-                return Ok(kind);
+        let start = self.at;
+        if self.scan_number(true) {
+            return Ok(TokenKind::Number);
+        }
+        // A duration goes on where the number ended: the letter in `5m` is what made it none.
+        if self.scan_units() {
+            return Ok(TokenKind::Duration);
+        }
+        let text = self.input.get(start..self.at).unwrap_or("");
+        Err(format!("bad number or duration syntax: {}", quote(text)).into())
+    }
+
+    /// Goes over a number, as far as it can be one; says whether it ended as one.
+    ///
+    /// Without `query`, in values of series, there are no hexadecimal numbers and an `x` may follow.
+    pub(super) fn scan_number(&mut self, query: bool) -> bool {
+        let start = self.at;
+        let mut hexadecimal = false;
+        if query && self.eat('0') && self.eat_any("xX") {
+            hexadecimal = true;
+            self.eat('_');
+        }
+        let is_digit = |c: char| if hexadecimal { c.is_ascii_hexdigit() } else { c.is_ascii_digit() };
+        self.eat('.');
+        if self.peek().is_some_and(is_digit) {
+            self.bump();
+        }
+        let (mut dot, mut exponent) = (false, false);
+        while let Some(c) = self.peek() {
+            match c {
+                '.' => {
+                    self.bump();
+                    if dot || self.eat_any("_.") || hexadecimal {
+                        return false;
+                    }
+                    dot = true;
+                }
+                'e' | 'E' => {
+                    self.bump();
+                    if exponent {
+                        return false;
+                    }
+                    exponent = true;
+                    self.eat_any("+-");
+                    if self.eat_any("._eE") || self.peek().is_none() {
+                        return false;
+                    }
+                }
+                '_' => {
+                    self.bump();
+                    if self.eat_any("._eE") || self.peek().is_none() {
+                        return false;
+                    }
+                }
+                c if is_digit(c) => self.skip_while(is_digit),
+                _ => break,
             }
         }
-        let wrong = text.len() - text.trim_start_matches(|c| is_alphanumeric(c) || c == '.').len();
-        self.at += wrong;
-        Err(format!("bad number or duration syntax: {}", quote(text.get(..wrong).unwrap_or(""))))
+        let follows = self.peek();
+        self.at > start && (!follows.is_some_and(is_alphanumeric) || (!query && follows == Some('x')))
     }
-}
 
-/// The length of the number at the start of the text.
-fn number(text: &str) -> Option<usize> {
-    if text.starts_with("0x") || text.starts_with("0X") {
-        let prefix = if text.as_bytes().get(2) == Some(&b'_') { 3 } else { 2 };
-        return digits(text, prefix, |b| b.is_ascii_hexdigit());
-    }
-    let decimal = |b: u8| b.is_ascii_digit();
-    let byte = |at: usize| text.as_bytes().get(at).copied();
-    let mut at = digits(text, 0, decimal);
-    if byte(at.unwrap_or(0)) == Some(b'.') {
-        let after_dot = at.unwrap_or(0) + 1;
-        at = digits(text, after_dot, decimal).or(at.map(|_| after_dot));
-    }
-    let end = at?;
-    if !matches!(byte(end), Some(b'e' | b'E')) {
-        return Some(end);
-    }
-    let sign = usize::from(matches!(byte(end + 1), Some(b'+' | b'-')));
-    digits(text, end + 1 + sign, decimal)
-}
-
-/// The end of a run of digits from `from`, single underscores between them allowed.
-fn digits(text: &str, from: usize, is_digit: impl Fn(u8) -> bool) -> Option<usize> {
-    let bytes = text.as_bytes().get(from..)?;
-    let mut len = 0;
-    loop {
-        len += bytes.get(len..)?.iter().take_while(|b| is_digit(**b)).count();
-        let joined = len > 0
-            && bytes.get(len) == Some(&b'_')
-            && bytes.get(len + 1).is_some_and(|next| is_digit(*next));
-        if !joined {
-            return (len > 0).then_some(from + len);
+    /// Goes over `m`, `h30m`, `ms`: the rest of a duration behind its first number. Which units there are is found
+    /// when the duration is read.
+    fn scan_units(&mut self) -> bool {
+        if !self.eat_any("smhdwy") {
+            return false;
         }
-        len += 1;
-    }
-}
-
-/// The length of the duration at the start of the text; units may be wrong, which is found when it is read.
-fn duration(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-        at += bytes.get(at..)?.iter().take_while(|b| b.is_ascii_digit()).count();
-        if !matches!(bytes.get(at), Some(b's' | b'm' | b'h' | b'd' | b'w' | b'y')) {
-            return None;
+        self.eat('s');
+        while self.peek().is_some_and(|c| c.is_ascii_digit()) {
+            self.skip_while(|c| c.is_ascii_digit());
+            if !self.eat_any("smhdw") {
+                return false;
+            }
+            self.eat('s');
         }
-        at += 1;
-        // For `ms`.
-        at += usize::from(bytes.get(at) == Some(&b's'));
+        let ended = !self.peek().is_some_and(is_alphanumeric);
+        if !ended {
+            self.bump();
+        }
+        ended
     }
-    (at > 0).then_some(at)
 }
 
-/// The value of a number token; `None` where it is out of range.
-pub(crate) fn value(text: &str) -> Option<f64> {
+/// Why a number token is none, in the words of Go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberError {
+    Syntax,
+    Range,
+}
+
+impl NumberError {
+    /// The message for the text.
+    pub(crate) fn message(self, text: &str) -> String {
+        let what = match self {
+            NumberError::Syntax => "invalid syntax",
+            NumberError::Range => "value out of range",
+        };
+        format!("strconv.ParseFloat: parsing {}: {what}", quote(text))
+    }
+}
+
+/// The value of a number token.
+pub(crate) fn value(text: &str) -> Result<f64, NumberError> {
     match text.to_ascii_lowercase().as_str() {
-        "inf" => return Some(f64::INFINITY),
-        "nan" => return Some(f64::NAN),
+        "inf" => return Ok(f64::INFINITY),
+        "nan" => return Ok(f64::NAN),
         _ => {}
+    }
+    if !underscores_separate_digits(text) {
+        return Err(NumberError::Syntax);
     }
     let plain = text.replace('_', "");
     if let Some(hex) = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X")) {
-        return i64::from_str_radix(hex, 16).ok().map(|n| n as f64);
+        // As a float, a hexadecimal number would need an exponent.
+        return i64::from_str_radix(hex, 16).map(|n| n as f64).map_err(|_| NumberError::Syntax);
     }
     // A leading zero makes an integer octal, unless it has a digit that octal lacks.
     let octal =
         plain.len() > 1 && plain.starts_with('0') && plain.bytes().all(|b| (b'0'..=b'7').contains(&b));
     if octal && let Ok(n) = i64::from_str_radix(&plain, 8) {
-        return Some(n as f64);
+        return Ok(n as f64);
     }
-    plain.parse().ok().filter(|n: &f64| n.is_finite())
+    let value: f64 = plain.parse().map_err(|_| NumberError::Syntax)?;
+    if value.is_finite() { Ok(value) } else { Err(NumberError::Range) }
+}
+
+/// Whether each underscore stands between digits, or between `0x` and one.
+fn underscores_separate_digits(text: &str) -> bool {
+    let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    let is_digit = |b: u8| if hexadecimal { b.is_ascii_hexdigit() } else { b.is_ascii_digit() };
+    let bytes = text.as_bytes();
+    let byte = |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied();
+    bytes.iter().enumerate().filter(|(_, b)| **b == b'_').all(|(at, _)| {
+        let before = byte(at.checked_sub(1));
+        let prefix = hexadecimal && at == 2;
+        (prefix || before.is_some_and(is_digit)) && byte(Some(at + 1)).is_some_and(is_digit)
+    })
 }

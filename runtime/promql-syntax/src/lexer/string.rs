@@ -1,7 +1,10 @@
 //! Strings in double quotes, single quotes and backticks.
 
-use super::{Lexed, Lexer, rune};
+use super::{Lexed, Lexer};
 use crate::token::TokenKind;
+
+/// Prometheus cannot tell the replacement character from bytes that are no text.
+const NOT_UTF8: &str = "invalid UTF-8 rune";
 
 impl Lexer<'_> {
     /// Reads a string in double or single quotes after its first quote.
@@ -9,7 +12,8 @@ impl Lexer<'_> {
         let mut value = Vec::new();
         loop {
             match self.bump() {
-                None | Some('\n') => return Err("unterminated quoted string".to_owned()),
+                None | Some('\n') => return Err("unterminated quoted string".into()),
+                Some('\u{fffd}') => return Err(NOT_UTF8.into()),
                 Some('\\') => self.escape(quote, &mut value)?,
                 Some(c) if c == quote => break,
                 Some(c) => push(&mut value, c),
@@ -24,10 +28,13 @@ impl Lexer<'_> {
 
     /// Reads a string in backticks after its first one.
     pub(super) fn raw_string(&mut self) -> Lexed {
-        let Some(len) = self.rest().find('`') else {
+        let Some(len) = self.rest().find(['`', '\u{fffd}']) else {
             self.at = self.input.len();
-            return Err("unterminated raw string".to_owned());
+            return Err("unterminated raw string".into());
         };
+        if !self.rest().get(len..).is_some_and(|rest| rest.starts_with('`')) {
+            return Err(NOT_UTF8.into());
+        }
         let text = self.rest().get(..len).unwrap_or("").to_owned();
         self.at += len + 1;
         Ok(TokenKind::String(text))
@@ -90,7 +97,9 @@ fn push(value: &mut Vec<u8>, c: char) {
     value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// A character as messages about escapes show it: `U+0071 'q'`.
+/// A character as messages about escapes show it: `U+0071 'q'`, `U+0007` where it cannot be printed.
 fn code_point(c: char) -> String {
-    format!("U+{:04X} {}", c as u32, rune(Some(c)))
+    let code = format!("U+{:04X}", c as u32);
+    let printable = matches!(c, '"' | '\\') || prom_model::quote(&c.to_string()).contains(c);
+    if printable { format!("{code} '{c}'") } else { code }
 }

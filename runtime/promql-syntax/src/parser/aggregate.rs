@@ -23,12 +23,18 @@ impl Parser<'_> {
         self.in_aggregation = outer;
         let (mut args, below) = arguments?;
         if grouping.is_none() {
+            self.look_ahead();
             grouping = self.grouping()?;
         }
         let (without, grouping) = grouping.unwrap_or_default();
         let span = self.span_from(name.start);
         let wanted = if op.has_param() { 2 } else { 1 };
-        if args.len() != wanted {
+        if !args.is_empty() && op.is_experimental() && !self.options.experimental_functions {
+            let message = format!(
+                "{op}() is experimental and must be enabled with --enable-feature=promql-experimental-functions"
+            );
+            self.error(span, message);
+        } else if args.len() != wanted {
             let message = match args.len() {
                 0 => "no arguments for aggregate expression provided".to_owned(),
                 got => format!(

@@ -9,12 +9,16 @@ impl Parser<'_> {
     /// Reads a call whose name was consumed.
     pub(super) fn call(&mut self, name_span: Span) -> Parsed<Node> {
         let name = name_span.text(self.input);
+        let arguments = self.arguments();
         let function = Function::find(name).unwrap_or_else(|| {
             let message = format!("unknown function with name {}", prom_model::quote(name));
             self.error(name_span, message);
             &UNKNOWN
         });
-        let (args, below) = self.arguments()?;
+        if function.experimental && !self.options.experimental_functions {
+            self.error(name_span, format!("function {} is not enabled", prom_model::quote(name)));
+        }
+        let (args, below) = arguments?;
         let call = Call { function, args, name_span, span: self.span_from(name_span.start) };
         self.node(Expr::Call(call), below)
     }
@@ -37,10 +41,7 @@ impl Parser<'_> {
                 }
             }
             if self.at(&TokenKind::Comma) {
-                let comma = self.bump().span;
-                if self.at(&TokenKind::RightParen) {
-                    self.error(comma, "trailing commas not allowed in function call args");
-                }
+                self.commas();
             } else if !self.at(&TokenKind::RightParen) {
                 if !failed {
                     self.unexpected("", "");
@@ -54,6 +55,17 @@ impl Parser<'_> {
         }
         self.bump();
         if failed { Err(Stop) } else { Ok((args, below)) }
+    }
+
+    /// Consumes the comma between two arguments. One that no argument follows is refused, and the next may follow.
+    fn commas(&mut self) {
+        while self.at(&TokenKind::Comma) {
+            let comma = self.bump().span;
+            if self.token.kind.starts_expression() {
+                return;
+            }
+            self.late_error(comma, "trailing commas not allowed in function call args");
+        }
     }
 
     /// Skips to the comma or parenthesis that ends the argument.

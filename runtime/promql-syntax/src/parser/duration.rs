@@ -7,6 +7,9 @@ use crate::operator::POWER;
 use crate::token::{Keyword, TokenKind};
 use crate::{BinaryOp, DurationExpr, DurationOp, DurationValue, Span};
 
+/// Prometheus counts durations in nanoseconds of an `int64`.
+const SECONDS_MAX: f64 = 9_223_372_036.854_776;
+
 impl Parser<'_> {
     /// Reads a duration expression whose operators bind at least as tightly as `precedence`.
     pub(super) fn duration_expr(
@@ -22,7 +25,18 @@ impl Parser<'_> {
     }
 
     fn duration_operators(&mut self, precedence: u8, context: &str, expected: &str) -> Parsed<DurationExpr> {
-        let mut lhs = self.signed_duration(context, expected)?;
+        let lhs = self.signed_duration(context, expected)?;
+        self.duration_operators_from(lhs, precedence, context, expected)
+    }
+
+    /// Reads the operators behind an operand that was read.
+    pub(super) fn duration_operators_from(
+        &mut self,
+        mut lhs: DurationExpr,
+        precedence: u8,
+        context: &str,
+        expected: &str,
+    ) -> Parsed<DurationExpr> {
         let mut chain = 0;
         while let TokenKind::Op(op) = self.token.kind {
             let Some(operation) = operation(op).filter(|_| op.precedence() >= precedence) else { break };
@@ -32,6 +46,8 @@ impl Parser<'_> {
             }
             let op_span = self.bump().span;
             let rhs = self.duration_expr(op.right_precedence(), context, expected)?;
+            self.look_ahead();
+            self.needs_duration_expr(lhs.span());
             if matches!(rhs, DurationExpr::Number { value: 0.0, .. }) {
                 match operation {
                     DurationOp::Div => self.error(op_span, "division by zero"),
@@ -48,7 +64,7 @@ impl Parser<'_> {
         let start = self.token.span.start;
         let negative = self.at(&TokenKind::Op(BinaryOp::Sub));
         if !negative && !self.at(&TokenKind::Op(BinaryOp::Add)) {
-            return self.duration_operand(context, expected);
+            return self.duration_operand(None, context, expected);
         }
         self.bump();
         let expr = self.duration_expr(POWER, context, expected)?;
@@ -56,14 +72,21 @@ impl Parser<'_> {
     }
 
     /// Reads a number, `step()`, `range()`, `min_of(…)`, `max_of(…)` or an expression in parentheses.
-    pub(super) fn duration_operand(&mut self, context: &str, expected: &str) -> Parsed<DurationExpr> {
+    ///
+    /// `sign` is where the sign of an offset stands, which messages point at.
+    pub(super) fn duration_operand(
+        &mut self,
+        sign: Option<usize>,
+        context: &str,
+        expected: &str,
+    ) -> Parsed<DurationExpr> {
         let span = self.token.span;
         match self.token.kind {
             TokenKind::Number | TokenKind::Duration => {
                 let is_duration = self.at(&TokenKind::Duration);
                 let value = self.number();
-                if value.is_nan() || value.abs() > PromDuration::MAX.as_secs_f64() {
-                    self.error(span, "duration out of range");
+                if value.is_nan() || value.abs() > SECONDS_MAX {
+                    self.late_error(span, "duration out of range");
                 }
                 Ok(DurationExpr::Number { value, is_duration, span })
             }
@@ -72,6 +95,7 @@ impl Parser<'_> {
                 self.expect(&TokenKind::LeftParen, context, expected)?;
                 self.expect(&TokenKind::RightParen, context, expected)?;
                 let span = self.span_from(span.start);
+                self.needs_duration_expr(Span::new(sign.unwrap_or(span.start), span.end));
                 Ok(if keyword == Keyword::Step {
                     DurationExpr::Step(span)
                 } else {
@@ -87,15 +111,26 @@ impl Parser<'_> {
                 let rhs = self.duration_expr(1, context, expected)?;
                 self.expect(&TokenKind::RightParen, context, expected)?;
                 let span = self.span_from(span.start);
+                self.needs_duration_expr(Span::new(sign.unwrap_or(span.start), span.end));
                 Ok(DurationExpr::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs), span })
             }
             TokenKind::LeftParen => {
                 self.bump();
                 let inner = self.duration_expr(1, context, expected)?;
-                self.expect(&TokenKind::RightParen, "", "")?;
+                self.expect(&TokenKind::RightParen, context, expected)?;
+                // A sign makes Prometheus forget that an offset needs the flag.
+                if sign.is_none() {
+                    self.needs_duration_expr(inner.span());
+                }
                 Ok(DurationExpr::Paren(Box::new(inner), self.span_from(span.start)))
             }
             _ => Err(self.unexpected(context, expected)),
+        }
+    }
+
+    fn needs_duration_expr(&mut self, span: Span) {
+        if !self.options.duration_expr {
+            self.error(span, "experimental duration expression is not enabled");
         }
     }
 

@@ -29,11 +29,8 @@ impl Parser<'_> {
                 }
             };
         }
-        number_value(text).unwrap_or_else(|| {
-            self.error(
-                token.span,
-                format!("error parsing number: {} is out of range", prom_model::quote(text)),
-            );
+        number_value(text).unwrap_or_else(|error| {
+            self.error(token.span, format!("error parsing number: {}", error.message(text)));
             STAND_IN
         })
     }

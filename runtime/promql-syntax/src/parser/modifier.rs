@@ -1,8 +1,10 @@
 //! What may stand behind a selector: a range, a subquery, `offset`, `@`, `anchored`, `smoothed`.
 
-use prom_model::{PromDuration, TimestampMs};
+use prom_model::{PromDuration, TimestampMs, go_float};
 
-use super::{Node, Parsed, Parser, Stop};
+use super::duration::with_sign;
+use super::{Node, Parsed, Parser};
+use crate::operator::POWER;
 use crate::token::{Keyword, TokenKind};
 use crate::{
     AtModifier, BinaryOp, DurationValue, Expr, MatrixSelector, RangeExtension, Span, Subquery, VectorSelector,
@@ -104,7 +106,7 @@ impl Parser<'_> {
         }
         let seconds = self.signed_number("@", "timestamp")?;
         if !seconds.is_finite() || seconds.abs() >= i64::MAX as f64 {
-            let shown = crate::printer::number(seconds);
+            let shown = if seconds.is_finite() { format!("{seconds:.6}") } else { go_float(seconds) };
             self.error(selector, format!("timestamp out of bounds for @ modifier: {shown}"));
         }
         Ok(AtModifier::Time(TimestampMs::from_millis((seconds * 1000.0).round() as i64)))
@@ -115,6 +117,10 @@ impl Parser<'_> {
         let anchored = self.at_keyword(Keyword::Anchored);
         self.bump();
         let word = if anchored { "anchored" } else { "smoothed" };
+        if !self.options.extended_range_selectors {
+            self.error(node.expr.span(), format!("{word} modifier is experimental and not enabled"));
+            return node;
+        }
         let extension = if anchored { RangeExtension::Anchored } else { RangeExtension::Smoothed };
         let end = self.last_end;
         let span = node.expr.span();
@@ -142,6 +148,7 @@ impl Parser<'_> {
     /// Reads the duration of an offset. Without parentheses it ends before the next operator:
     /// `foo offset -2^2` is `(foo offset -2)^2`.
     fn offset_duration(&mut self) -> Parsed<DurationValue> {
+        const CONTEXT: &str = "offset";
         let expected = "number, duration, step(), or range()";
         let start = self.token.span.start;
         let negative = self.at(&TokenKind::Op(BinaryOp::Sub));
@@ -150,11 +157,22 @@ impl Parser<'_> {
             self.bump();
         }
         let expr = match self.token.kind {
-            TokenKind::LeftParen if !signed => self.duration_expr(1, "offset", expected)?,
-            TokenKind::Op(BinaryOp::Add | BinaryOp::Sub) => self.duration_expr(5, "offset", expected)?,
-            _ => self.duration_operand("offset", expected)?,
+            TokenKind::LeftParen if !signed => {
+                let expr = self.duration_expr(1, CONTEXT, expected)?;
+                self.look_ahead();
+                expr
+            }
+            // After a second sign it is an expression that operators may follow.
+            TokenKind::Op(BinaryOp::Add | BinaryOp::Sub) => {
+                let operand = self.duration_expr(POWER, CONTEXT, expected)?;
+                let operand = if signed { with_sign(operand, negative, start) } else { operand };
+                let expr = self.duration_operators_from(operand, 1, CONTEXT, expected)?;
+                self.look_ahead();
+                return self.duration_value(expr);
+            }
+            _ => self.duration_operand(signed.then_some(start), CONTEXT, expected)?,
         };
-        let expr = if signed { super::duration::with_sign(expr, negative, start) } else { expr };
+        let expr = if signed { with_sign(expr, negative, start) } else { expr };
         self.duration_value(expr)
     }
 
@@ -164,8 +182,7 @@ impl Parser<'_> {
         let value = self.duration_value(expr)?;
         if matches!(value, DurationValue::Fixed(duration) if duration <= PromDuration::ZERO) {
             // Prometheus counts in nanoseconds and lets some of them through; a range of no millisecond is no range.
-            self.error(span, "duration must be greater than 0");
-            return Err(Stop);
+            self.late_error(span, "duration must be greater than 0");
         }
         Ok(value)
     }

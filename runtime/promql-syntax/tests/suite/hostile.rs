@@ -129,8 +129,6 @@ proptest! {
             let printed = expr.to_string();
             let (again, errors) = parse(&printed);
             prop_assert!(errors.is_empty(), "{} printed as {}: {:?}", query, printed, errors);
-            // Prometheus prints infinity with its sign, and reads the sign as one of the whole power.
-            prop_assume!(!printed.contains("+Inf ^"));
             prop_assert_eq!(again.map(|again| again.to_string()), Some(printed));
         }
     }
@@ -143,7 +141,8 @@ proptest! {
 
     #[test]
     fn any_text_survives_as_a_string(text in "\\PC{0,20}") {
-        let query = prom_model::quote(&text);
+        // Prometheus does not read the replacement character, only an escape for it.
+        let query = prom_model::quote(&text).replace('\u{fffd}', "\\ufffd");
         let (expr, errors) = parse(&query);
         prop_assert!(errors.is_empty());
         prop_assert_eq!(expr.map(|expr| expr.to_string()), Some(query));

@@ -2,6 +2,7 @@
 
 mod accept;
 mod corpus;
+mod flags;
 mod hostile;
 mod refuse;
 mod tree;
