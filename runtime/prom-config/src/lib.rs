@@ -25,7 +25,7 @@ mod record;
 mod report;
 mod rules;
 mod schema;
-mod template;
+pub mod template;
 mod tree;
 mod version;
 

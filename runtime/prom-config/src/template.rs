@@ -1,17 +1,31 @@
-//! Whether the template in a label or an annotation parses, in the language of Go's `text/template`.
+//! The templates in labels and annotations, in the language of Go's `text/template`.
 
+mod ast;
+mod functions;
 mod lexer;
+mod literal;
 mod parser;
+
+pub use ast::{Command, Control, ControlKind, Invoke, Node, Number, Operand, Pipeline, Template, Term};
 
 use crate::Options;
 
-/// Why a template does not parse; `None` if it does, or may.
+/// The variables that every template of an alert knows.
+const VARIABLES: &[&str] = &["$", "$labels", "$externalLabels", "$externalURL", "$value"];
+
+/// Reads a template that knows no variable but `$`; the error says why it does not parse.
+pub fn parse(text: &str) -> Result<Template, String> {
+    let tokens = lexer::lex(text)?;
+    parser::parse(&tokens, &["$"], &Options::default())
+}
+
+/// Why the template of a label or an annotation does not parse; `None` if it does, or may.
 pub(crate) fn problem(text: &str, options: &Options) -> Option<String> {
     if !text.contains("{{") {
         return None;
     }
     match lexer::lex(text) {
-        Ok(tokens) => parser::parse(&tokens, options).err(),
+        Ok(tokens) => parser::parse(&tokens, VARIABLES, options).err(),
         // Tokens before the mistake may be wrong too; one reason is enough.
         Err(error) => Some(error),
     }

@@ -1,8 +1,13 @@
 //! Text to tokens. Spaces matter to the parser in places, so they are tokens too.
 
-/// A token of an action, or one of its ends.
+/// A token with the byte at which it begins.
+pub(super) type Placed<'t> = (Token<'t>, usize);
+
+/// The text between actions, a token of an action, or one of its ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'t> {
+    /// What stands between actions, trimmed where they say so; never empty.
+    Outside(&'t str),
     /// `{{`
     Open,
     /// `}}`
@@ -10,15 +15,17 @@ pub(super) enum Token<'t> {
     Space,
     /// A word, keywords included.
     Word(&'t str),
-    /// `.name`
-    Field,
+    /// `.name`, without the dot.
+    Field(&'t str),
     /// `.`
     Dot,
     /// `$name`
     Variable(&'t str),
-    Number,
-    Char,
-    Text,
+    Number(&'t str),
+    /// A character in its quotes.
+    Char(&'t str),
+    /// A text in its quotes.
+    Text(&'t str),
     Pipe,
     Assign,
     Declare,
@@ -29,37 +36,50 @@ pub(super) enum Token<'t> {
     Other(char),
 }
 
-/// The tokens of all actions.
-pub(super) fn lex(text: &str) -> Result<Vec<Token<'_>>, String> {
+/// The tokens of a template.
+pub(super) fn lex(text: &str) -> Result<Vec<Placed<'_>>, String> {
     let mut tokens = Vec::new();
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once("{{") {
+    let mut trims = false;
+    loop {
+        let start = if trims { rest.trim_start_matches(is_space) } else { rest };
+        let Some((before, after)) = start.split_once("{{") else {
+            push_outside(&mut tokens, text, start, start);
+            return Ok(tokens);
+        };
         let mut action = after;
+        let mut outside = before;
         if let Some(trimmed) = after.strip_prefix('-').filter(|trimmed| trimmed.starts_with(is_space)) {
             action = trimmed;
+            outside = before.trim_end_matches(is_space);
         }
-        let comment = action.trim_start_matches(is_space);
-        if let Some(comment) =
-            comment.strip_prefix("/*").filter(|_| comment.len() == action.len() || action.len() < after.len())
-        {
+        push_outside(&mut tokens, text, start, outside);
+        let comment = action.strip_prefix(is_space).filter(|_| action.len() < after.len()).unwrap_or(action);
+        if let Some(comment) = comment.strip_prefix("/*") {
             let Some((_, end)) = comment.split_once("*/") else {
                 return Err("a comment is not closed".to_owned());
             };
-            rest = closing(end).ok_or("a comment is not followed by `}}`")?;
+            (rest, trims) = closing(end).ok_or("a comment is not followed by `}}`")?;
             continue;
         }
-        tokens.push(Token::Open);
-        rest = lex_action(action, &mut tokens)?;
+        tokens.push((Token::Open, text.len() - after.len() - 2));
+        (rest, trims) = lex_action(text, action, &mut tokens)?;
     }
-    Ok(tokens)
 }
 
-/// What follows `}}` or ` -}}`.
-fn closing(text: &str) -> Option<&str> {
-    text.strip_prefix("}}").or_else(|| {
-        let trimmed = text.strip_prefix(is_space)?;
-        trimmed.strip_prefix("-}}")
-    })
+fn push_outside<'t>(tokens: &mut Vec<Placed<'t>>, text: &str, start: &str, outside: &'t str) {
+    if !outside.is_empty() {
+        tokens.push((Token::Outside(outside), text.len() - start.len()));
+    }
+}
+
+/// What follows `}}` or ` -}}`, and whether spaces after it are left out.
+fn closing(text: &str) -> Option<(&str, bool)> {
+    if let Some(rest) = text.strip_prefix("}}") {
+        return Some((rest, false));
+    }
+    let trimmed = text.strip_prefix(is_space)?;
+    trimmed.strip_prefix("-}}").map(|rest| (rest, true))
 }
 
 fn is_space(c: char) -> bool {
@@ -71,19 +91,25 @@ fn is_word(c: char) -> bool {
 }
 
 /// Reads the tokens up to `}}`, and returns what follows it.
-fn lex_action<'t>(action: &'t str, tokens: &mut Vec<Token<'t>>) -> Result<&'t str, String> {
+fn lex_action<'t>(
+    text: &str,
+    action: &'t str,
+    tokens: &mut Vec<Placed<'t>>,
+) -> Result<(&'t str, bool), String> {
     let mut rest = action;
     let mut parens = 0_u32;
     loop {
+        let at = text.len() - rest.len();
         if let Some(after) = closing(rest) {
             if parens > 0 {
                 return Err("a `(` is not closed".to_owned());
             }
-            tokens.push(Token::Close);
+            tokens.push((Token::Close, at));
             return Ok(after);
         }
         let Some(c) = rest.chars().next() else { return Err("`{{` is not closed by `}}`".to_owned()) };
         let after = rest.get(c.len_utf8()..).unwrap_or_default();
+        let until = |end: &str| rest.get(..rest.len() - end.len()).unwrap_or_default();
         let (token, after) = match c {
             c if is_space(c) => {
                 let spaces = after.trim_start_matches(is_space);
@@ -98,30 +124,32 @@ fn lex_action<'t>(action: &'t str, tokens: &mut Vec<Token<'t>>) -> Result<&'t st
             '=' => (Token::Assign, after),
             ':' => (Token::Declare, after.strip_prefix('=').ok_or("a `:` is not followed by `=`")?),
             '|' => (Token::Pipe, after),
-            '"' => (Token::Text, quoted(after, '"')?),
+            '"' => {
+                let end = quoted(after, '"')?;
+                (Token::Text(until(end)), end)
+            }
             '`' => match after.split_once('`') {
-                Some((_, after)) => (Token::Text, after),
+                Some((_, end)) => (Token::Text(until(end)), end),
                 None => return Err("a raw text is not closed by a backquote".to_owned()),
             },
             '\'' => {
                 let end = quoted(after, '\'')?;
-                let body = after.get(..after.len() - end.len() - 1).unwrap_or_default();
-                if !body.starts_with('\\') && body.chars().count() != 1 {
-                    return Err(format!("'{body}' is no single character"));
-                }
-                (Token::Char, end)
+                (Token::Char(until(end)), end)
             }
             '$' => {
                 let end = after.trim_start_matches(is_word);
-                let name = rest.get(..rest.len() - end.len()).unwrap_or_default();
-                (Token::Variable(name), terminated(end)?)
+                (Token::Variable(until(end)), terminated(end)?)
             }
             '.' if !after.starts_with(|c: char| c.is_ascii_digit()) => {
                 let end = after.trim_start_matches(is_word);
-                let token = if end.len() == after.len() { Token::Dot } else { Token::Field };
+                let name = after.get(..after.len() - end.len()).unwrap_or_default();
+                let token = if name.is_empty() { Token::Dot } else { Token::Field(name) };
                 (token, terminated(end)?)
             }
-            '.' | '+' | '-' | '0'..='9' => (Token::Number, number(rest)?),
+            '.' | '+' | '-' | '0'..='9' => {
+                let end = number(rest)?;
+                (Token::Number(until(end)), end)
+            }
             '(' => {
                 parens += 1;
                 (Token::LeftParen, after)
@@ -133,13 +161,12 @@ fn lex_action<'t>(action: &'t str, tokens: &mut Vec<Token<'t>>) -> Result<&'t st
             ',' => (Token::Comma, after),
             c if is_word(c) => {
                 let end = after.trim_start_matches(is_word);
-                let word = rest.get(..rest.len() - end.len()).unwrap_or_default();
-                (Token::Word(word), terminated(end)?)
+                (Token::Word(until(end)), terminated(end)?)
             }
             ' '..='~' => (Token::Other(c), after),
             _ => return Err(format!("the character {c:?} stands in an action")),
         };
-        tokens.push(token);
+        tokens.push((token, at));
         rest = after;
     }
 }

@@ -1,66 +1,13 @@
-//! Tokens to a verdict: control structures, pipelines, known functions and variables.
+//! Tokens to a tree: control structures, pipelines, known functions and variables.
 
-use super::lexer::Token;
+use super::ast::{Command, Control, ControlKind, Invoke, Node, Operand, Pipeline, Template, Term};
+use super::lexer::{Placed, Token};
+use super::{functions, literal};
+use crate::Options;
 use crate::schema::v;
-use crate::{Options, Version};
 
 /// Deeper nesting than any annotation has.
 const DEPTH_MAX: usize = 100;
-
-const FUNCTIONS: &[&str] = &[
-    "and",
-    "args",
-    "call",
-    "eq",
-    "externalURL",
-    "first",
-    "ge",
-    "graphLink",
-    "gt",
-    "html",
-    "humanize",
-    "humanize1024",
-    "humanizeDuration",
-    "humanizePercentage",
-    "humanizeTimestamp",
-    "index",
-    "js",
-    "label",
-    "le",
-    "len",
-    "lt",
-    "match",
-    "ne",
-    "not",
-    "or",
-    "parseDuration",
-    "pathPrefix",
-    "print",
-    "printf",
-    "println",
-    "query",
-    "reReplaceAll",
-    "safeHtml",
-    "slice",
-    "sortByLabel",
-    "stripDomain",
-    "stripPort",
-    "strvalue",
-    "tableLink",
-    "title",
-    "toLower",
-    "toUpper",
-    "urlquery",
-    "value",
-];
-
-/// Functions that came later.
-const LATER_FUNCTIONS: &[(&str, Version)] = &[
-    ("now", v(3, 6, 0)),
-    ("toDuration", v(3, 6, 0)),
-    ("toTime", v(2, 38, 0)),
-    ("urlQueryEscape", v(3, 8, 0)),
-];
 
 /// How a list of actions ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,29 +20,40 @@ enum Ended {
 
 type Result<T> = std::result::Result<T, String>;
 
-/// Says why the tokens are no template.
-pub(super) fn parse(tokens: &[Token<'_>], options: &Options) -> Result<()> {
-    let variables = ["$", "$labels", "$externalLabels", "$externalURL", "$value"].map(str::to_owned).to_vec();
-    let mut parser = Parser { tokens, at: 0, options, variables, ranges: 0, depth: 0 };
-    match parser.list(true)? {
-        Ended::File => Ok(()),
+/// Reads the tokens, or says why they are no template.
+pub(super) fn parse(tokens: &[Placed<'_>], variables: &[&str], options: &Options) -> Result<Template> {
+    let variables = variables.iter().map(|name| (*name).to_owned()).collect();
+    let template = Template::default();
+    let mut parser = Parser { tokens, at: 0, options, variables, ranges: 0, depth: 0, template };
+    let mut root = Vec::new();
+    match parser.list(&mut root, true)? {
+        Ended::File => {
+            parser.template.root = root;
+            Ok(parser.template)
+        }
         Ended::Closed => Err("there is an `end` too many".to_owned()),
         Ended::Branch => Err("an `else` stands outside `if`, `range` and `with`".to_owned()),
     }
 }
 
 struct Parser<'t> {
-    tokens: &'t [Token<'t>],
+    tokens: &'t [Placed<'t>],
     at: usize,
     options: &'t Options,
     variables: Vec<String>,
     ranges: usize,
     depth: usize,
+    template: Template,
 }
 
 impl<'t> Parser<'t> {
     fn peek(&self) -> Option<Token<'t>> {
-        self.tokens.get(self.at).copied()
+        self.tokens.get(self.at).map(|(token, _)| *token)
+    }
+
+    /// The byte at which the next token begins.
+    fn place(&self) -> usize {
+        self.tokens.get(self.at).or(self.tokens.last()).map_or(0, |(_, at)| *at)
     }
 
     fn next(&mut self) -> Option<Token<'t>> {
@@ -127,22 +85,25 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Actions up to an end.
-    fn list(&mut self, outermost: bool) -> Result<Ended> {
+    /// Nodes up to an end.
+    fn list(&mut self, nodes: &mut Vec<Node>, outermost: bool) -> Result<Ended> {
         while let Some(token) = self.next() {
-            if token != Token::Open {
-                return Err("something stands outside its action".to_owned());
-            }
-            if let Some(end) = self.action(outermost)? {
-                return Ok(end);
+            match token {
+                Token::Outside(text) => nodes.push(Node::Text(text.to_owned())),
+                Token::Open => {
+                    if let Some(end) = self.action(nodes, outermost)? {
+                        return Ok(end);
+                    }
+                }
+                _ => return Err("something stands outside its action".to_owned()),
             }
         }
         Ok(Ended::File)
     }
 
-    fn action(&mut self, outermost: bool) -> Result<Option<Ended>> {
+    fn action(&mut self, nodes: &mut Vec<Node>, outermost: bool) -> Result<Option<Ended>> {
         let Some(Token::Word(word)) = self.peek_solid() else {
-            self.pipeline("action", Token::Close)?;
+            nodes.push(Node::Action(self.pipeline("action", Token::Close)?));
             return Ok(None);
         };
         let start = self.at;
@@ -153,24 +114,29 @@ impl<'t> Parser<'t> {
                 return Ok(Some(Ended::Closed));
             }
             "else" => return Ok(Some(Ended::Branch)),
-            "if" | "with" | "range" => self.control(word)?,
+            "if" => nodes.push(self.control(ControlKind::If)?),
+            "with" => nodes.push(self.control(ControlKind::With)?),
+            "range" => nodes.push(self.control(ControlKind::Range)?),
             "template" => {
-                self.name()?;
-                if self.peek_solid() == Some(Token::Close) {
+                let (name, at) = self.name()?;
+                let pipeline = if self.peek_solid() == Some(Token::Close) {
                     self.at += 1;
+                    None
                 } else {
-                    self.pipeline("template", Token::Close)?;
-                }
+                    Some(self.pipeline("template", Token::Close)?)
+                };
+                nodes.push(Node::Invoke(Box::new(Invoke { at, name, pipeline })));
             }
             "block" => {
-                self.name()?;
-                self.pipeline("block", Token::Close)?;
-                self.apart("block")?;
+                let (name, at) = self.name()?;
+                let pipeline = Some(self.pipeline("block", Token::Close)?);
+                self.apart("block", &name)?;
+                nodes.push(Node::Invoke(Box::new(Invoke { at, name, pipeline })));
             }
             "define" if outermost => {
-                self.name()?;
+                let (name, _) = self.name()?;
                 self.close("define")?;
-                self.apart("define")?;
+                self.apart("define", &name)?;
             }
             "define" => return Err("a `define` stands inside another action".to_owned()),
             "break" | "continue" => {
@@ -178,32 +144,53 @@ impl<'t> Parser<'t> {
                     return Err(format!("a `{word}` stands outside `range`"));
                 }
                 self.close(word)?;
+                nodes.push(if word == "break" { Node::Break } else { Node::Continue });
             }
             _ => {
                 self.at = start;
-                self.pipeline("action", Token::Close)?;
+                nodes.push(Node::Action(self.pipeline("action", Token::Close)?));
             }
         }
         Ok(None)
     }
 
-    fn name(&mut self) -> Result<()> {
-        match self.next_solid() {
-            Some(Token::Text) => Ok(()),
+    fn name(&mut self) -> Result<(String, usize)> {
+        self.skip_spaces();
+        let at = self.place();
+        match self.next() {
+            Some(Token::Text(quoted)) => Ok((unquoted(quoted)?, at)),
             _ => Err("the name of a template is no text in quotes".to_owned()),
         }
     }
 
     /// The body of a template of its own: only `$` is known in it.
-    fn apart(&mut self, what: &str) -> Result<()> {
+    fn apart(&mut self, what: &str, name: &str) -> Result<()> {
         self.enter()?;
         let variables = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
         let ranges = std::mem::take(&mut self.ranges);
-        let end = self.list(false)?;
+        let mut body = Vec::new();
+        let end = self.list(&mut body, false)?;
         self.variables = variables;
         self.ranges = ranges;
         self.depth -= 1;
-        if end == Ended::Closed { Ok(()) } else { Err(format!("the `end` of a `{what}` is missing")) }
+        if end != Ended::Closed {
+            return Err(format!("the `end` of a `{what}` is missing"));
+        }
+        let is_empty = |body: &[Node]| {
+            body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()))
+        };
+        match self.template.defined.get(name) {
+            Some(known) if !is_empty(known) => {
+                // Of two templates, the one that writes something counts.
+                if !is_empty(&body) {
+                    return Err(format!("the template {name:?} is defined twice"));
+                }
+            }
+            _ => {
+                self.template.defined.insert(name.to_owned(), body);
+            }
+        }
+        Ok(())
     }
 
     fn enter(&mut self) -> Result<()> {
@@ -211,38 +198,49 @@ impl<'t> Parser<'t> {
         if self.depth > DEPTH_MAX { Err("the template is nested too deeply".to_owned()) } else { Ok(()) }
     }
 
-    fn control(&mut self, word: &str) -> Result<()> {
+    fn control(&mut self, kind: ControlKind) -> Result<Node> {
         self.enter()?;
         let known = self.variables.len();
-        self.pipeline(word, Token::Close)?;
-        self.ranges += usize::from(word == "range");
-        let mut end = self.list(false)?;
-        self.ranges -= usize::from(word == "range");
+        let word = kind.word();
+        let pipeline = self.pipeline(word, Token::Close)?;
+        let is_range = kind == ControlKind::Range;
+        self.ranges += usize::from(is_range);
+        let mut body = Vec::new();
+        let mut end = self.list(&mut body, false)?;
+        self.ranges -= usize::from(is_range);
+        let mut otherwise = None;
         if end == Ended::Branch {
+            let mut branch = Vec::new();
             let chained = match self.peek_solid() {
-                Some(Token::Word("if")) => word == "if",
+                Some(Token::Word("if")) => kind == ControlKind::If,
                 // Since Go 1.23, with which some release after 3.0 is built.
-                Some(Token::Word("with")) => word == "with" && !self.options.before(v(3, 0, 0)),
+                Some(Token::Word("with")) => kind == ControlKind::With && !self.options.before(v(3, 0, 0)),
                 _ => false,
             };
             if chained {
                 self.at += 1;
-                self.control(word)?;
+                branch.push(self.control(kind)?);
                 end = Ended::Closed;
             } else {
                 self.close("else")?;
-                end = self.list(false)?;
+                end = self.list(&mut branch, false)?;
             }
+            otherwise = Some(branch);
         }
         self.variables.truncate(known);
         self.depth -= 1;
-        if end == Ended::Closed { Ok(()) } else { Err(format!("the `end` of an `{word}` is missing")) }
+        if end != Ended::Closed {
+            return Err(format!("the `end` of an `{word}` is missing"));
+        }
+        Ok(Node::Control(Box::new(Control { kind, pipeline, body, otherwise })))
     }
 
-    fn pipeline(&mut self, context: &str, end: Token<'_>) -> Result<()> {
+    fn pipeline(&mut self, context: &str, end: Token<'_>) -> Result<Pipeline> {
         self.enter()?;
-        self.declarations(context)?;
-        let mut commands = 0;
+        self.skip_spaces();
+        let mut pipeline =
+            Pipeline { at: self.place(), variables: Vec::new(), assigns: false, commands: Vec::new() };
+        self.declarations(context, &mut pipeline)?;
         loop {
             match self.peek_solid() {
                 Some(token) if token == end => {
@@ -251,16 +249,16 @@ impl<'t> Parser<'t> {
                 }
                 Some(
                     Token::Word(_)
-                    | Token::Field
+                    | Token::Field(_)
                     | Token::Dot
                     | Token::Variable(_)
-                    | Token::Number
-                    | Token::Char
-                    | Token::Text
+                    | Token::Number(_)
+                    | Token::Char(_)
+                    | Token::Text(_)
                     | Token::LeftParen,
                 ) => {
-                    self.command(commands > 0)?;
-                    commands += 1;
+                    let command = self.command(!pipeline.commands.is_empty())?;
+                    pipeline.commands.push(command);
                 }
                 _ => {
                     return Err(format!(
@@ -270,29 +268,33 @@ impl<'t> Parser<'t> {
             }
         }
         self.depth -= 1;
-        if commands == 0 { Err(format!("a value is missing in `{context}`")) } else { Ok(()) }
+        if pipeline.commands.is_empty() {
+            return Err(format!("a value is missing in `{context}`"));
+        }
+        Ok(pipeline)
     }
 
-    fn declarations(&mut self, context: &str) -> Result<()> {
-        let mut count = 0;
+    fn declarations(&mut self, context: &str, pipeline: &mut Pipeline) -> Result<()> {
         while let Some(Token::Variable(name)) = self.peek_solid() {
             let start = self.at;
             self.at += 1;
             match self.peek_solid() {
-                Some(Token::Assign | Token::Declare) => {
+                Some(token @ (Token::Assign | Token::Declare)) => {
                     self.at += 1;
+                    pipeline.assigns = token == Token::Assign;
+                    pipeline.variables.push(name.to_owned());
                     self.variables.push(name.to_owned());
                     return Ok(());
                 }
                 Some(Token::Comma) => {
                     self.at += 1;
+                    pipeline.variables.push(name.to_owned());
                     self.variables.push(name.to_owned());
-                    count += 1;
                     let more = matches!(
                         self.peek_solid(),
                         Some(Token::Variable(_) | Token::Close | Token::RightParen)
                     );
-                    if context != "range" || count > 1 || !more {
+                    if context != "range" || pipeline.variables.len() > 1 || !more {
                         return Err(format!("too many variables are set in `{context}`"));
                     }
                 }
@@ -306,28 +308,28 @@ impl<'t> Parser<'t> {
     }
 
     /// Operands up to a `|` or the end; a later stage has to be something that can be called.
-    fn command(&mut self, later: bool) -> Result<()> {
-        let mut first = true;
+    fn command(&mut self, later: bool) -> Result<Command> {
+        let mut command = Command { at: self.place(), operands: Vec::new() };
         loop {
             self.skip_spaces();
-            let operand = self.operand()?;
-            if first && later && operand == Operand::Plain {
-                return Err("a stage of a pipeline is no function".to_owned());
-            }
-            if operand == Operand::None && first {
+            if let Some(operand) = self.operand()? {
+                if command.operands.is_empty() && later && operand.is_plain() {
+                    return Err("a stage of a pipeline is no function".to_owned());
+                }
+                command.operands.push(operand);
+            } else if command.operands.is_empty() {
                 return Err("a command is empty".to_owned());
             }
-            first = false;
             match self.peek() {
                 Some(Token::Space) => self.at += 1,
-                Some(Token::Close | Token::RightParen) => return Ok(()),
+                Some(Token::Close | Token::RightParen) => return Ok(command),
                 Some(Token::Pipe) => {
                     self.at += 1;
                     return match self.peek_solid() {
                         Some(Token::Close | Token::RightParen) | None => {
                             Err("nothing follows a `|`".to_owned())
                         }
-                        _ => Ok(()),
+                        _ => Ok(command),
                     };
                 }
                 _ => return Err("operands are not separated by spaces".to_owned()),
@@ -335,57 +337,87 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn operand(&mut self) -> Result<Operand> {
-        let start = self.at;
-        let operand = match self.next() {
-            Some(Token::Word("true" | "false" | "nil")) => Operand::Plain,
+    fn operand(&mut self) -> Result<Option<Operand>> {
+        let (start, at) = (self.at, self.place());
+        let term = match self.next() {
+            Some(Token::Word("true")) => Term::Bool(true),
+            Some(Token::Word("false")) => Term::Bool(false),
+            Some(Token::Word("nil")) => Term::Nil,
             Some(Token::Word(name)) => {
-                self.function(name)?;
-                Operand::Callable
+                if !functions::is_known(name, self.options) {
+                    return Err(format!("there is no function `{name}`"));
+                }
+                Term::Function(name.to_owned())
             }
             Some(Token::Variable(name)) => {
                 if !self.variables.iter().any(|known| known == name) {
                     return Err(format!("the variable `{name}` is not defined"));
                 }
-                Operand::Callable
+                Term::Variable(name.to_owned(), Vec::new())
             }
-            Some(Token::Field) => Operand::Callable,
-            Some(Token::Dot | Token::Number | Token::Char | Token::Text) => Operand::Plain,
+            Some(Token::Field(name)) => Term::Field(vec![name.to_owned()]),
+            Some(Token::Dot) => Term::Dot,
+            Some(Token::Number(written)) => Term::Number(
+                literal::number(written).ok_or_else(|| format!("`{written}` is no number of any type"))?,
+            ),
+            Some(Token::Char(quoted)) => Term::Number(
+                literal::character(quoted).ok_or_else(|| format!("{quoted} is no single character"))?,
+            ),
+            Some(Token::Text(quoted)) => Term::Text { quoted: quoted.to_owned(), text: unquoted(quoted)? },
             Some(Token::LeftParen) => {
-                self.pipeline("parentheses", Token::RightParen)?;
-                Operand::Callable
+                Term::Pipeline(Box::new(self.pipeline("parentheses", Token::RightParen)?))
             }
             _ => {
                 self.at = start;
-                return Ok(Operand::None);
+                return Ok(None);
             }
         };
-        if self.peek() == Some(Token::Field) {
-            if operand == Operand::Plain {
-                return Err("a field is taken from something that has none".to_owned());
-            }
-            while self.peek() == Some(Token::Field) {
-                self.at += 1;
-            }
-        }
-        Ok(operand)
+        self.fields(Operand { at, term }).map(Some)
     }
 
-    fn function(&self, name: &str) -> Result<()> {
-        let later = LATER_FUNCTIONS.iter().find(|(later, _)| *later == name);
-        let known = FUNCTIONS.contains(&name)
-            || later.is_some_and(|(_, since)| !self.options.before(*since))
-            // Releases that are not known here may have more.
-            || self.options.version.is_some_and(|own| own > Version::NEWEST);
-        if known { Ok(()) } else { Err(format!("there is no function `{name}`")) }
+    /// Takes the fields that follow an operand into it.
+    fn fields(&mut self, operand: Operand) -> Result<Operand> {
+        // Errors point to the first field, where fields are taken.
+        let at = self.place();
+        let mut names = Vec::new();
+        while let Some(Token::Field(name)) = self.peek() {
+            self.at += 1;
+            names.push(name.to_owned());
+        }
+        if names.is_empty() {
+            return Ok(operand);
+        }
+        let term = match operand.term {
+            Term::Field(mut own) => {
+                own.extend(names);
+                Term::Field(own)
+            }
+            Term::Variable(name, _) => Term::Variable(name, names),
+            Term::Function(_) | Term::Pipeline(_) => Term::Chain(Box::new(operand), names),
+            _ => return Err("a field is taken from something that has none".to_owned()),
+        };
+        Ok(Operand { at, term })
     }
 }
 
-/// What an operand can be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operand {
-    None,
-    /// A value that cannot be called.
-    Plain,
-    Callable,
+impl Operand {
+    /// Whether it is a value that cannot be called.
+    fn is_plain(&self) -> bool {
+        matches!(self.term, Term::Dot | Term::Nil | Term::Bool(_) | Term::Number(_) | Term::Text { .. })
+    }
+}
+
+impl ControlKind {
+    /// The word in the template.
+    fn word(self) -> &'static str {
+        match self {
+            ControlKind::If => "if",
+            ControlKind::With => "with",
+            ControlKind::Range => "range",
+        }
+    }
+}
+
+fn unquoted(quoted: &str) -> Result<String> {
+    literal::unquote(quoted).ok_or_else(|| format!("{quoted} holds an escape that Go does not know"))
 }
