@@ -8,15 +8,29 @@ mod parser;
 
 pub use ast::{Command, Control, ControlKind, Invoke, Node, Number, Operand, Pipeline, Template, Term};
 
+use std::fmt;
+
 use crate::Options;
 
 /// The variables that every template of an alert knows.
 const VARIABLES: &[&str] = &["$", "$labels", "$externalLabels", "$externalURL", "$value"];
 
-/// Reads a template that knows no variable but `$`; the error says why it does not parse.
-pub fn parse(text: &str) -> Result<Template, String> {
-    let tokens = lexer::lex(text)?;
-    parser::parse(&tokens, &["$"], &Options::default())
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem(String);
+
+impl fmt::Display for TemplateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TemplateProblem {}
+
+/// Reads a template that knows no variable but `$`, with the functions of the newest release.
+pub fn parse(text: &str) -> Result<Template, TemplateProblem> {
+    let tokens = lexer::lex(text).map_err(TemplateProblem)?;
+    parser::parse(&tokens, &["$"], &Options::default()).map_err(TemplateProblem)
 }
 
 /// Why the template of a label or an annotation does not parse; `None` if it does, or may.

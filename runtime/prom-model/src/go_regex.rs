@@ -9,6 +9,7 @@ mod escape;
 mod expand;
 mod memo;
 mod parser;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use error::{GoRegexError, GoRegexErrorKind};
 pub(crate) use expand::Template;
+pub use search::GoSearch;
 
 /// Longest accepted pattern. Prometheus sets no limit; dashboards send lists of some kilobytes.
 const PATTERN_BYTES_MAX: usize = 64 << 10;
@@ -132,7 +134,12 @@ impl GoRegex {
     /// `$1`, `${1}`, `$name`, `${name}`, and `$$` for a dollar sign. `None` where the text does not match.
     pub fn expand(&self, text: &str, template: &str) -> Option<String> {
         let groups = self.captures(text)?;
-        Some(Template(template).fill(self, text, &groups))
+        Some(Template(template).fill(&self.0.group_names, text, &groups))
+    }
+
+    /// Names of the capture groups; the first is the whole match and has none.
+    pub(crate) fn group_names(&self) -> &[Option<String>] {
+        &self.0.group_names
     }
 
     /// The ranges of all groups, or `None` where the text does not match.

@@ -4,6 +4,7 @@
 
 mod clock;
 mod duration;
+mod go_case;
 mod go_float;
 mod go_quote;
 mod go_regex;
@@ -17,9 +18,10 @@ mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, PromDuration};
+pub use go_case::{go_lowercase, go_uppercase};
 pub use go_float::{go_float, push_go_float};
 pub use go_quote::quote;
-pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind};
+pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind, GoSearch};
 pub use histogram::{
     BucketIndexes, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, FloatHistogram, Histogram, HistogramError,
     ResolutionError, STALE_NAN, Span, bucket_bounds, bucket_count, is_known_schema, is_stale,

@@ -1,7 +1,6 @@
 //! Relabelling: the rules that keep, drop and rewrite targets and series, bit-exact with Prometheus.
 
 mod action;
-mod case;
 mod process;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Fills `$1` and `${name}` in replacements by the rules of Go's `Regexp.Expand`.
 
-use super::{GoRegex, Groups};
+use super::Groups;
 use crate::go_quote::is_go_letter_or_digit;
 
 /// A replacement text with references to capture groups.
@@ -8,7 +8,7 @@ pub(crate) struct Template<'t>(pub(crate) &'t str);
 
 impl Template<'_> {
     /// Fills the references from one match of `text`; groups that do not exist give nothing.
-    pub(crate) fn fill(&self, regex: &GoRegex, text: &str, groups: &Groups) -> String {
+    pub(crate) fn fill(&self, names: &[Option<String>], text: &str, groups: &Groups) -> String {
         let mut out = String::with_capacity(self.0.len() + text.len());
         let mut rest = self.0;
         while let Some((before, after)) = rest.split_once('$') {
@@ -17,7 +17,7 @@ impl Template<'_> {
                 out.push('$');
                 rest = tail;
             } else if let Some((name, tail)) = reference(after) {
-                out.push_str(lookup(name, regex, text, groups).unwrap_or(""));
+                out.push_str(lookup(name, names, text, groups).unwrap_or(""));
                 rest = tail;
             } else {
                 // Not a reference: the dollar sign is plain text.
@@ -42,13 +42,13 @@ fn reference(after: &str) -> Option<(&str, &str)> {
     if braced.is_some() { tail.strip_prefix('}').map(|tail| (name, tail)) } else { Some((name, tail)) }
 }
 
-fn lookup<'t>(name: &str, regex: &GoRegex, text: &'t str, groups: &Groups) -> Option<&'t str> {
+fn lookup<'t>(name: &str, names: &[Option<String>], text: &'t str, groups: &Groups) -> Option<&'t str> {
     let numeric = name.bytes().all(|b| b.is_ascii_digit()) && (name.len() == 1 || !name.starts_with('0'));
     if numeric {
         return groups.get(text, name.parse().ok()?);
     }
     // One name may stand for several groups; the first that took part counts.
     let named = |(_, group): &(usize, &Option<String>)| group.as_deref() == Some(name);
-    let mut candidates = regex.0.group_names.iter().enumerate().filter(named);
+    let mut candidates = names.iter().enumerate().filter(named);
     candidates.find_map(|(index, _)| groups.get(text, index))
 }

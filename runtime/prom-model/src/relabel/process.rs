@@ -2,10 +2,9 @@
 
 use md5::{Digest, Md5};
 
-use super::case::{lowercase, uppercase};
 use super::{RelabelAction, RelabelConfig};
 use crate::go_regex::Template;
-use crate::{Labels, LabelsBuilder, NameScheme};
+use crate::{Labels, LabelsBuilder, NameScheme, go_lowercase, go_uppercase};
 
 /// Applies the rules in order; `None` where a rule drops the labels.
 pub fn process(configs: &[RelabelConfig], labels: Labels) -> Option<Labels> {
@@ -39,8 +38,8 @@ fn apply(config: &RelabelConfig, labels: &mut LabelsBuilder) -> bool {
         RelabelAction::DropEqual => return labels.get(target) != value,
         RelabelAction::Replace => replace(config, &value, labels),
         RelabelAction::HashMod => labels.set(target, &hashmod(&value, config.modulus).to_string()),
-        RelabelAction::Lowercase => labels.set(target, &lowercase(&value)),
-        RelabelAction::Uppercase => labels.set(target, &uppercase(&value)),
+        RelabelAction::Lowercase => labels.set(target, &go_lowercase(&value)),
+        RelabelAction::Uppercase => labels.set(target, &go_uppercase(&value)),
         RelabelAction::LabelMap => {
             for label in labels.snapshot() {
                 if let Some(name) = config.regex.expand(&label.name, &config.replacement) {
@@ -56,9 +55,9 @@ fn apply(config: &RelabelConfig, labels: &mut LabelsBuilder) -> bool {
 
 fn replace(config: &RelabelConfig, value: &str, labels: &mut LabelsBuilder) {
     let Some(groups) = config.regex.captures(value) else { return };
-    let target = Template(&config.target_label).fill(&config.regex, value, &groups);
+    let target = Template(&config.target_label).fill(config.regex.group_names(), value, &groups);
     if NameScheme::Utf8.is_valid_label_name(&target) {
-        let replacement = Template(&config.replacement).fill(&config.regex, value, &groups);
+        let replacement = Template(&config.replacement).fill(config.regex.group_names(), value, &groups);
         labels.set(&target, &replacement);
     }
 }

@@ -1,13 +1,13 @@
 //! Upper and lower case one character at a time, as Go does it; Rust's own mapping may lengthen the text (`ß` → `SS`).
 
 /// The text with each character in lower case.
-pub(super) fn lowercase(text: &str) -> String {
+pub fn go_lowercase(text: &str) -> String {
     // The only character whose full mapping is longer than its simple one.
     text.chars().map(|c| if c == 'İ' { 'i' } else { single(c.to_lowercase()).unwrap_or(c) }).collect()
 }
 
 /// The text with each character in upper case.
-pub(super) fn uppercase(text: &str) -> String {
+pub fn go_uppercase(text: &str) -> String {
     text.chars().map(|c| single(c.to_uppercase()).unwrap_or_else(|| simple_upper(c))).collect()
 }
 
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn never_changes_the_number_of_characters() {
-        assert_eq!(uppercase("straße ﬁn ᾳ é"), "STRAßE ﬁN ᾼ É");
-        assert_eq!(lowercase("ΟΔΟΣ İX É"), "οδοσ ix é");
+        assert_eq!(go_uppercase("straße ﬁn ᾳ é"), "STRAßE ﬁN ᾼ É");
+        assert_eq!(go_lowercase("ΟΔΟΣ İX É"), "οδοσ ix é");
     }
 }
