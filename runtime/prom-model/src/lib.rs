@@ -6,6 +6,7 @@ mod clock;
 mod duration;
 mod go_case;
 mod go_float;
+pub mod go_math;
 mod go_quote;
 mod go_regex;
 mod histogram;
