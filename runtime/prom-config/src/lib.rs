@@ -1,4 +1,4 @@
-//! Would Prometheus load this configuration file, or this rule file, and if not: where and why?
+//! Would Prometheus load this configuration file, this rule file, or this file of unit tests, and if not: where and why?
 //!
 //! Nothing is read or written here: a text goes in, a report comes out. The rules are those of Prometheus' own loader,
 //! from the YAML it reads (`yes` is true, `<<` merges, keys are unique) to the checks between fields.
@@ -27,6 +27,7 @@ mod rules;
 mod schema;
 pub mod template;
 mod tree;
+mod unit_test;
 mod version;
 
 pub use config::{check_config, check_scrape_configs};
@@ -35,4 +36,8 @@ pub use problem::{Kind, Problem};
 pub use report::{ConfigReport, FileReference, FileUse, RemoteWrite, ScrapeConfigsReport};
 pub use rules::{Rule, RuleGroup, RuleKind, RulesReport, check_rules};
 pub use schema::known_fields;
+pub use unit_test::{
+    AlertTest, ExpectedAlert, ExpectedSample, ExprTest, InputSeries, UnitTest, UnitTestFile, UnitTestsReport,
+    check_unit_tests,
+};
 pub use version::{InvalidVersion, Version};

@@ -12,6 +12,7 @@ pub(crate) mod rules;
 pub(crate) mod scrape;
 pub(crate) mod sd;
 pub(crate) mod storage;
+pub(crate) mod unit_test;
 
 use crate::checker::Checker;
 use crate::record::Record;
