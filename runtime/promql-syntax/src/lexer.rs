@@ -1,9 +1,11 @@
 //! Cuts a query into tokens, one at a time.
 
 mod number;
+mod series;
 mod string;
 
 pub(crate) use number::value as number_value;
+pub(crate) use series::{HistogramKey, SeriesPlace, SeriesToken, SeriesTokenKind};
 
 use crate::token::{Token, TokenKind};
 use crate::{BinaryOp, Span};

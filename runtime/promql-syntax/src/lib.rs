@@ -17,6 +17,7 @@ mod operator;
 mod options;
 mod parser;
 mod printer;
+mod series;
 mod span;
 mod token;
 mod visit;
@@ -32,5 +33,9 @@ pub use function::{FUNCTIONS, Function, Variadic};
 pub use operator::{AggregateOp, BinaryOp};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_with};
+pub use series::{
+    SequenceValue, SeriesDescription, StartTimestamps, is_start_timestamps, series_description,
+    start_timestamps,
+};
 pub use span::{LineColumn, Span};
 pub use visit::{Descend, SelectorUse, selectors, visit};

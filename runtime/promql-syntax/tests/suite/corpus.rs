@@ -42,6 +42,44 @@ fn prometheus_scripts() {
     assert!(wrong.is_empty(), "{} of {total}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+#[test]
+#[expect(clippy::print_stderr, reason = "a suite that is left out must say so")]
+fn series_of_prometheus_scripts() {
+    let Some(shared) = std::env::var_os("PRONOIA_SHARED") else {
+        eprintln!(
+            "LEFT OUT: PRONOIA_SHARED is not set, so the series of Prometheus' test scripts were not read"
+        );
+        return;
+    };
+    let (mut total, mut starts) = (0, 0);
+    for entry in std::fs::read_dir(Path::new(&shared).join("promqltest")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension() != Some("test".as_ref()) {
+            continue;
+        }
+        let script = std::fs::read_to_string(&path).unwrap();
+        let mut loading = false;
+        for (number, line) in script.lines().map(str::trim).enumerate() {
+            let place = || format!("{}:{}: {line}", path.file_name().unwrap().display(), number + 1);
+            if line.is_empty() || line.starts_with('#') {
+                loading = false;
+            } else if line.starts_with("load") {
+                loading = true;
+            } else if loading && promql_syntax::is_start_timestamps(line) {
+                starts += 1;
+                promql_syntax::start_timestamps(line).unwrap_or_else(|error| panic!("{}: {error}", place()));
+            } else if loading {
+                total += 1;
+                let series = promql_syntax::series_description(line)
+                    .unwrap_or_else(|error| panic!("{}: {error}", place()));
+                assert!(!series.values.is_empty(), "{}", place());
+            }
+        }
+    }
+    eprintln!("Prometheus' test scripts: {total} series and {starts} lines of start timestamps read");
+    assert!(total > 900 && starts > 5, "only {total} series and {starts} lines of start timestamps");
+}
+
 /// The query of an `eval` line.
 fn query_of(line: &str) -> Option<&str> {
     let (command, rest) = line.split_once(' ')?;

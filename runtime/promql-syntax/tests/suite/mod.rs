@@ -5,4 +5,5 @@ mod corpus;
 mod flags;
 mod hostile;
 mod refuse;
+mod series;
 mod tree;
