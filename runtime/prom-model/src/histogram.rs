@@ -3,17 +3,27 @@
 //! Buckets are stored sparsely: spans say which bucket indexes exist, the counts follow in that order. In a schema from -4 to 8
 //! the bucket of index `i` ends at `2^(i·2^-schema)`; in schema -53 the bounds are listed one by one.
 
+mod arithmetic;
 mod bound;
 mod buckets;
+mod compact;
+mod iterate;
+mod merge;
+mod reset;
 mod resolution;
+mod trim;
 mod validate;
+mod zero;
 
 #[cfg(test)]
 mod tests;
 
+pub use arithmetic::{Added, IncompatibleBuckets, neumaier_add};
 pub use bound::bucket_bounds;
 pub use buckets::{BucketIndexes, Span, bucket_count};
+pub use iterate::Bucket;
 pub use resolution::ResolutionError;
+pub use trim::TrimSide;
 pub use validate::HistogramError;
 
 /// The value that says "this series has ended": a NaN with a payload of its own.

@@ -24,9 +24,9 @@ pub use go_float::{go_float, push_go_float};
 pub use go_quote::quote;
 pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind, GoSearch};
 pub use histogram::{
-    BucketIndexes, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, FloatHistogram, Histogram, HistogramError,
-    ResolutionError, STALE_NAN, Span, bucket_bounds, bucket_count, is_known_schema, is_stale,
-    is_valid_schema,
+    Added, Bucket, BucketIndexes, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, FloatHistogram, Histogram,
+    HistogramError, IncompatibleBuckets, ResolutionError, STALE_NAN, Span, TrimSide, bucket_bounds,
+    bucket_count, is_known_schema, is_stale, is_valid_schema, neumaier_add,
 };
 pub use labels::{Label, Labels};
 pub use labels_builder::LabelsBuilder;
