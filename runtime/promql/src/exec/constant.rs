@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use prom_model::{CounterResetHint, FloatHistogram};
-
 use super::{Operator, Run};
 use crate::{Column, Point, QueryError, Row, Steps};
 
@@ -37,7 +35,7 @@ impl Operator for Negate {
             *value = -*value;
         }
         for (step, mut histogram) in histograms {
-            negate(Arc::make_mut(&mut histogram));
+            Arc::make_mut(&mut histogram).mul(-1.0);
             row.column.set_histogram(step, histogram);
         }
         Ok(true)
@@ -83,16 +81,5 @@ fn repeat(first: &Column, into: &mut Column, steps: usize) {
             }
         }
         None => {}
-    }
-}
-
-fn negate(histogram: &mut FloatHistogram) {
-    // What falls is no counter.
-    histogram.counter_reset_hint = CounterResetHint::Gauge;
-    for value in [&mut histogram.zero_count, &mut histogram.count, &mut histogram.sum] {
-        *value = -*value;
-    }
-    for value in histogram.positive_buckets.iter_mut().chain(&mut histogram.negative_buckets) {
-        *value = -*value;
     }
 }

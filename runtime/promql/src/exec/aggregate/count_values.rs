@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use prom_model::FloatHistogram;
-
 use super::grouping::Grouping;
 use crate::exec::{Operator, Run};
 use crate::plan::Aggregate;
@@ -59,7 +57,7 @@ impl CountValues {
                             Point::Float(value) => *texts
                                 .entry(value.to_bits())
                                 .or_insert_with(|| run.symbols.intern(&plain_float(value))),
-                            Point::Histogram(histogram) => run.symbols.intern(&histogram_text(histogram)),
+                            Point::Histogram(histogram) => run.symbols.intern(&histogram.to_string()),
                         };
                         labels.set(&run.symbols, self.label, value);
                         let group = self.grouping.group(&labels);
@@ -114,8 +112,4 @@ fn plain_float(value: f64) -> String {
     } else {
         format!("{value}")
     }
-}
-
-fn histogram_text(histogram: &FloatHistogram) -> String {
-    format!("{histogram:?}")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prom_model::{CounterResetHint, FloatHistogram};
+use prom_model::{CounterResetHint, FloatHistogram, IncompatibleBuckets};
 use promql_syntax::Span;
 
 use crate::column::histogram_bytes;
@@ -79,7 +79,7 @@ impl HistogramSums {
         match sum.add(histogram, mean) {
             Ok(false) => {}
             Ok(true) => run.annotations.add(Annotation::mismatched_custom_buckets("aggregation", span)),
-            Err(Incompatible) => {
+            Err(IncompatibleBuckets) => {
                 sum.incompatible = true;
                 let metric = run.symbols.text(labels.get(Symbol::METRIC_NAME)).to_owned();
                 run.annotations.add(Annotation::mixed_exponential_custom(&metric, span));
@@ -127,9 +127,6 @@ impl HistogramSums {
     }
 }
 
-/// The buckets of two histograms cannot be brought together.
-struct Incompatible;
-
 impl Sum {
     fn start(histogram: &FloatHistogram, has_floats: bool) -> Self {
         let mut sum = Sum {
@@ -153,15 +150,17 @@ impl Sum {
     }
 
     /// Adds a histogram; says whether custom bounds had to be reconciled.
-    fn add(&mut self, histogram: &FloatHistogram, mean: Mean) -> Result<bool, Incompatible> {
+    fn add(&mut self, histogram: &FloatHistogram, mean: Mean) -> Result<bool, IncompatibleBuckets> {
         let Some(value) = &mut self.value else { return Ok(false) };
-        let Mean::Of { count } = mean else { return kahan_add(value, &mut self.compensation, histogram) };
+        let Mean::Of { count } = mean else {
+            return Ok(value.kahan_add(histogram, &mut self.compensation)?.bounds_reconciled);
+        };
         if !self.is_mean {
             let (mut sum, mut compensation) = (value.clone(), self.compensation.clone());
-            let reconciled = kahan_add(&mut sum, &mut compensation, histogram)?;
+            let added = sum.kahan_add(histogram, &mut compensation)?;
             if !sum.has_overflow() {
                 (*value, self.compensation) = (sum, compensation);
-                return Ok(reconciled);
+                return Ok(added.bounds_reconciled);
             }
             self.is_mean = true;
             value.div(count - 1.0);
@@ -176,7 +175,7 @@ impl Sum {
         let mut added = histogram.clone();
         added.div(count);
         value.mul(part);
-        kahan_add(value, &mut self.compensation, &added)
+        Ok(value.kahan_add(&added, &mut self.compensation)?.bounds_reconciled)
     }
 
     /// Says what is to be said of the step; `None` where it has no value.
@@ -211,24 +210,3 @@ impl Sum {
         Some(value)
     }
 }
-
-fn kahan_add(
-    _: &mut FloatHistogram,
-    _: &mut Option<FloatHistogram>,
-    _: &FloatHistogram,
-) -> Result<bool, Incompatible> {
-    Err(Incompatible)
-}
-
-trait Arithmetic {
-    fn div(&mut self, _: f64) {}
-    fn mul(&mut self, _: f64) {}
-    fn compact(&mut self, _: usize) {}
-    fn add(&mut self, _: &FloatHistogram) -> Option<()> {
-        None
-    }
-    fn has_overflow(&self) -> bool {
-        false
-    }
-}
-impl Arithmetic for FloatHistogram {}
