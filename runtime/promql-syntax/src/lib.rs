@@ -12,10 +12,12 @@ mod check;
 mod error;
 mod feature;
 mod function;
+pub mod json;
 mod lexer;
 mod operator;
 mod options;
 mod parser;
+mod pretty;
 mod printer;
 mod series;
 mod span;
@@ -33,6 +35,7 @@ pub use function::{FUNCTIONS, Function, Variadic};
 pub use operator::{AggregateOp, BinaryOp};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_with};
+pub use pretty::pretty;
 pub use series::{
     SequenceValue, SeriesDescription, StartTimestamps, is_start_timestamps, series_description,
     start_timestamps,

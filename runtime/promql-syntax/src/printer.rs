@@ -85,12 +85,7 @@ impl Display for StringLiteral {
 
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.as_str())?;
-        if self.without || !self.grouping.is_empty() {
-            labels(f, if self.without { "without" } else { "by" }, &self.grouping)?;
-            f.write_char(' ')?;
-        }
-        f.write_char('(')?;
+        write!(f, "{}{}(", self.op, grouping(self))?;
         if let Some(param) = &self.param {
             write!(f, "{param}, ")?;
         }
@@ -98,20 +93,29 @@ impl Display for Aggregate {
     }
 }
 
-/// Writes ` by (a, b)`.
-fn labels(f: &mut Formatter<'_>, word: &str, names: &[String]) -> fmt::Result {
-    write!(f, " {word} (")?;
-    for (index, name) in names.iter().enumerate() {
-        if index > 0 {
-            f.write_str(", ")?;
-        }
-        if NameScheme::Legacy.is_valid_label_name(name) {
-            f.write_str(name)?;
-        } else {
-            f.write_str(&quoted(name))?;
-        }
+/// What stands between the name of an aggregation and its parenthesis.
+pub(crate) fn grouping(aggregate: &Aggregate) -> String {
+    match (aggregate.without, aggregate.grouping.is_empty()) {
+        (true, _) => labels("without", &aggregate.grouping) + " ",
+        (false, false) => labels("by", &aggregate.grouping) + " ",
+        (false, true) => String::new(),
     }
-    f.write_char(')')
+}
+
+/// ` by (a, b)`
+fn labels(word: &str, names: &[String]) -> String {
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| if NameScheme::Legacy.is_valid_label_name(name) { name.clone() } else { quoted(name) })
+        .collect();
+    format!(" {word} ({})", names.join(", "))
+}
+
+/// The operator with everything up to the right operand.
+pub(crate) fn operator(binary: &Binary) -> String {
+    let return_bool = if binary.return_bool { " bool" } else { "" };
+    let matching = binary.matching.as_ref().map(VectorMatching::to_string).unwrap_or_default();
+    format!("{}{return_bool}{matching}", binary.op)
 }
 
 impl Display for Binary {
@@ -123,14 +127,7 @@ impl Display for Binary {
             }
             lhs => write!(f, "{lhs}")?,
         }
-        write!(f, " {}", self.op)?;
-        if self.return_bool {
-            f.write_str(" bool")?;
-        }
-        if let Some(matching) = &self.matching {
-            write!(f, "{matching}")?;
-        }
-        write!(f, " {}", self.rhs)
+        write!(f, " {} {}", operator(self), self.rhs)
     }
 }
 
@@ -143,10 +140,10 @@ impl Display for VectorMatching {
             _ => None,
         };
         if self.on || !self.labels.is_empty() || group.is_some() {
-            labels(f, if self.on { "on" } else { "ignoring" }, &self.labels)?;
+            f.write_str(&labels(if self.on { "on" } else { "ignoring" }, &self.labels))?;
         }
         if let Some(group) = group {
-            labels(f, group, &self.include)?;
+            f.write_str(&labels(group, &self.include))?;
         }
         match (self.fill_left, self.fill_right) {
             (Some(left), Some(right)) if left == right => write!(f, " fill ({})", number(left)),
@@ -165,9 +162,9 @@ impl Display for VectorMatching {
 impl Display for VectorSelector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.series(f)?;
-        at(f, self.at)?;
+        f.write_str(&at(self.at))?;
         self.extension(f)?;
-        offset(f, self.offset.as_ref())
+        f.write_str(&offset(self.offset.as_ref()))
     }
 }
 
@@ -207,41 +204,42 @@ impl Display for MatrixSelector {
         self.selector.series(f)?;
         write!(f, "[{}]", self.range)?;
         self.selector.extension(f)?;
-        at(f, self.selector.at)?;
-        offset(f, self.selector.offset.as_ref())
+        f.write_str(&at(self.selector.at))?;
+        f.write_str(&offset(self.selector.offset.as_ref()))
     }
 }
 
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}:", self.expr, self.range)?;
-        if let Some(step) = &self.step {
-            write!(f, "{step}")?;
-        }
-        f.write_char(']')?;
-        at(f, self.at)?;
-        offset(f, self.offset.as_ref())
+        write!(f, "{}{}", self.expr, subquery_suffix(self))
     }
 }
 
-fn at(f: &mut Formatter<'_>, at: Option<AtModifier>) -> fmt::Result {
+/// What stands behind the expression of a subquery.
+pub(crate) fn subquery_suffix(subquery: &Subquery) -> String {
+    let step = subquery.step.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (at, offset) = (at(subquery.at), offset(subquery.offset.as_ref()));
+    format!("[{}:{step}]{at}{offset}", subquery.range)
+}
+
+fn at(at: Option<AtModifier>) -> String {
     match at {
-        None => Ok(()),
-        Some(AtModifier::Start) => f.write_str(" @ start()"),
-        Some(AtModifier::End) => f.write_str(" @ end()"),
+        None => String::new(),
+        Some(AtModifier::Start) => " @ start()".to_owned(),
+        Some(AtModifier::End) => " @ end()".to_owned(),
         Some(AtModifier::Time(time)) => {
             let millis = time.as_millis();
             let sign = if millis < 0 { "-" } else { "" };
             let millis = millis.unsigned_abs();
-            write!(f, " @ {sign}{}.{:03}", millis / 1000, millis % 1000)
+            format!(" @ {sign}{}.{:03}", millis / 1000, millis % 1000)
         }
     }
 }
 
-fn offset(f: &mut Formatter<'_>, offset: Option<&DurationValue>) -> fmt::Result {
+fn offset(offset: Option<&DurationValue>) -> String {
     match offset {
-        Some(offset) if *offset != DurationValue::Fixed(PromDuration::ZERO) => write!(f, " offset {offset}"),
-        _ => Ok(()),
+        Some(offset) if *offset != DurationValue::Fixed(PromDuration::ZERO) => format!(" offset {offset}"),
+        _ => String::new(),
     }
 }
 

@@ -4,6 +4,8 @@ mod accept;
 mod corpus;
 mod flags;
 mod hostile;
+mod layout;
+mod recorded;
 mod refuse;
 mod series;
 mod tree;
