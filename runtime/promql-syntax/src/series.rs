@@ -1,6 +1,5 @@
 //! Series with their values, as test scripts and unit tests of rules write them: `up{job="a"} 1+1x5 _ stale`.
 
-mod arithmetic;
 mod histogram;
 mod labels;
 mod start;

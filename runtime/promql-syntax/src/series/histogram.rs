@@ -1,13 +1,15 @@
 //! Native histograms among the values: `{{schema:0 sum:5 count:4 buckets:[1 2 1]}}`, also as steps of a sequence.
 
-use prom_model::{CounterResetHint, FloatHistogram, Span as BucketSpan};
+use prom_model::{CounterResetHint, FloatHistogram, IncompatibleBuckets, Span as BucketSpan};
 
-use super::arithmetic::combine;
 use super::{CONTEXT, Read, Reader, SequenceValue};
 use crate::lexer::{HistogramKey, SeriesTokenKind};
 
 const IN_HISTOGRAM: &str = "histogram description";
 const KEY: &str = "histogram description key, e.g. buckets:[5 10 7]";
+
+const INCOMPATIBLE: &str =
+    "cannot apply this operation on histograms with a mix of exponential and custom bucket schemas";
 
 /// What was said about a histogram.
 #[derive(Default)]
@@ -66,7 +68,8 @@ impl Reader<'_> {
                 return Err(self.error(self.last, message));
             }
             let mut next = current.clone();
-            combine(&mut next, step, subtract).map_err(|message| self.error(self.last, message))?;
+            let combined = if subtract { next.sub(step) } else { next.add(step) };
+            combined.map_err(|IncompatibleBuckets| self.error(self.last, INCOMPATIBLE))?;
             self.values.push(SequenceValue::Histogram {
                 histogram: std::mem::replace(&mut current, next),
                 hint_written,

@@ -95,6 +95,10 @@ fn sequences_of_histograms() {
         [(1.0, vec![5.0, 1.0]), (1.0, vec![4.0, 0.0]), (0.0, vec![])]
     );
     refused(
+        "x {{schema:-53 custom_values:[1]}}+{{}}x1",
+        "1:41: parse error: cannot apply this operation on histograms with a mix of exponential and custom bucket schemas",
+    );
+    refused(
         "x {{schema:1}}+{{schema:0}}x2",
         "1:29: parse error: error combining histograms: cannot merge from schema 0 to 1",
     );
