@@ -15,6 +15,12 @@ pub(crate) fn date(days: i64) -> (i64, u32, u32) {
     (year, month as u32, day as u32)
 }
 
+/// The day of its year, from 1, of a day counted from 1970-01-01.
+pub(crate) fn day_of_year(days: i64) -> u32 {
+    let (year, month, day) = date(days);
+    (1..month).map(|month| days_in_month(year, month)).sum::<u32>() + day
+}
+
 /// How many days a month has.
 pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     match month {

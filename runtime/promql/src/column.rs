@@ -236,6 +236,11 @@ impl Column {
         }
     }
 
+    /// Removes all histograms.
+    pub fn drop_histograms(&mut self) {
+        self.histograms.clear();
+    }
+
     /// Copies the value at a step of another column, also its absence.
     pub fn copy_from(&mut self, step: usize, other: &Column, other_step: usize) {
         match other.get(other_step) {

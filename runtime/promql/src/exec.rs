@@ -181,7 +181,7 @@ pub(crate) fn scalar(node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError>
             Ok(vec![first; node.steps.count])
         }
         Kind::Negate(child) => Ok(scalar(child, run)?.into_iter().map(|value| -value).collect()),
-        Kind::Call(call) => call::scalar(call, node, run),
+        Kind::Call(call) => call::scalar_call(call, node, run),
         Kind::Binary(binary) => binary::scalar(binary, node, run),
         _ => Err(QueryError::execution(format!("unexpected {} where a scalar is wanted", node.value_type))),
     }

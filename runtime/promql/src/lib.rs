@@ -22,7 +22,6 @@ mod control;
 mod engine;
 mod error;
 mod exec;
-mod go_math;
 mod labels;
 mod plan;
 mod samples;

@@ -1,15 +1,49 @@
 //! Calls of functions that take no range: instant vectors, scalars and texts.
 
-use super::{Operator, Run};
+use super::function::absent::Absent;
+use super::function::elementwise::Elementwise;
+use super::function::scalars::{self, Single};
+use super::function::{dates, timestamps};
+use super::{Operator, Run, merge, scalar, vector as operator};
 use crate::QueryError;
 use crate::plan::{Call, Node};
 
 /// Makes the operator of a call whose value is an instant vector.
-pub(super) fn vector(call: &Call, _: &Node, _: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
-    Err(QueryError::execution(format!("unknown function with name \"{}\"", call.function.name)))
+pub(super) fn vector(call: &Call, node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
+    let name = call.function.name;
+    if let Some(part) = dates::part(name) {
+        return match call.args.first() {
+            Some(arg) => {
+                let input = operator(arg, run)?;
+                Ok(merge::unless_unique(Box::new(dates::PartOfValues::new(input, part)), arg, run))
+            }
+            None => Ok(Box::new(Single::new(dates::of_steps(node.steps, part)))),
+        };
+    }
+    let Some(arg) = call.args.first() else { return unknown(name) };
+    if let Some(changed) = Elementwise::find(name, &call.args, |run| operator(arg, run), run)? {
+        return Ok(merge::unless_unique(Box::new(changed), arg, run));
+    }
+    match name {
+        "vector" => Ok(Box::new(Single::new(scalar(arg, run)?))),
+        "absent" => {
+            let input = operator(arg, run)?;
+            Ok(Box::new(Absent::new(input, arg, run)))
+        }
+        "timestamp" => Ok(merge::unless_unique(timestamps::timestamp(arg, run)?, arg, run)),
+        "start_timestamp" => Ok(merge::unless_unique(timestamps::start_timestamp(arg, run)?, arg, run)),
+        _ => unknown(name),
+    }
 }
 
 /// Evaluates a call whose value is a scalar.
-pub(super) fn scalar(call: &Call, _: &Node, _: &mut Run) -> Result<Vec<f64>, QueryError> {
-    Err(QueryError::execution(format!("unknown function with name \"{}\"", call.function.name)))
+pub(super) fn scalar_call(call: &Call, node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError> {
+    match scalars::evaluate(call, node, run)? {
+        Some(values) => Ok(values),
+        None => unknown(call.function.name),
+    }
+}
+
+fn unknown<T>(name: &str) -> Result<T, QueryError> {
+    Err(QueryError::execution(format!("unknown function with name \"{name}\"")))
 }
