@@ -22,7 +22,7 @@ use crate::{Annotation, QueryError};
 use fold::Folded;
 use grouping::Grouping;
 
-#[expect(unused_imports, reason = "sums over ranges add alike")]
+pub(super) use quantile::of_values as quantile_of;
 pub(super) use sum::kahan_add;
 
 /// Makes the operator of an aggregation.

@@ -26,14 +26,8 @@ pub(super) struct SeriesInput<'a> {
     pub(super) annotations: &'a mut Annotations,
     /// Samples touched.
     pub(super) touched: &'a mut u64,
-}
-
-impl SeriesInput<'_> {
-    /// The metric name, empty if there is none.
-    pub(super) fn metric_name(&self) -> &str {
-        let name = self.labels.iter().find(|(name, _)| *name == crate::Symbol::METRIC_NAME);
-        name.map_or("", |(_, value)| self.symbols.text(*value))
-    }
+    /// Memory for the windows of ranges.
+    pub(super) windows: &'a mut super::range::Windows,
 }
 
 /// Bytes of columns that a batch may fill; half of what a core's second cache holds.
@@ -60,6 +54,7 @@ struct Worker {
     spare: Vec<Column>,
     annotations: Annotations,
     touched: u64,
+    windows: super::range::Windows,
 }
 
 impl<W: SeriesWork> Scan<W> {
@@ -188,6 +183,7 @@ impl Worker {
                 symbols,
                 annotations: &mut self.annotations,
                 touched: &mut self.touched,
+                windows: &mut self.windows,
             };
             work.evaluate(&mut series, &mut column)?;
             if column.is_empty() {

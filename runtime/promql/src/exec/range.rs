@@ -3,11 +3,11 @@
 use promql_syntax::{RangeExtension, Span};
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
-use super::function::range::{RangeFunction, find};
+use super::function::range::{RangeFunction, find, smooth};
 use super::subquery::SubquerySamples;
 use super::{Operator, Run, merge, scalar};
-use crate::plan::{Node, RangeCall, RangeInput, RangeSource};
-use crate::{Annotations, Column, QueryError, Row, Samples, Steps};
+use crate::plan::{Node, RangeCall, RangeInput, RangeSource, Selection};
+use crate::{Annotations, Column, QueryError, Row, Samples, Steps, Symbol};
 
 /// The same for all series of a call.
 pub(crate) struct RangeArgs {
@@ -31,6 +31,15 @@ pub(crate) struct RangeArgs {
     pub(crate) span: Span,
     /// Where the range stands.
     pub(crate) range_span: Span,
+    /// Where the first of the other arguments stands; the call where there is none.
+    pub(crate) param_span: Span,
+}
+
+impl RangeArgs {
+    /// One of the other arguments at a step; NaN where it is not there.
+    pub(crate) fn param(&self, at: usize, step: usize) -> f64 {
+        self.params.get(at).and_then(|values| values.get(step)).copied().unwrap_or(f64::NAN)
+    }
 }
 
 /// One series and its windows.
@@ -95,10 +104,19 @@ fn place(windows: &mut Vec<(u32, u32)>, timestamps: &[i64], args: &RangeArgs) {
 
 /// Makes the operator of a call.
 pub(super) fn call(call: &RangeCall, node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
-    let name = call.function.name;
-    if name == "absent_over_time" {
+    if call.function.name == "absent_over_time" {
         return super::function::range::absent_over_time(call, node, run);
     }
+    samples_of(call, node, run)
+}
+
+/// As [`call`], of the function over each series alone.
+pub(super) fn samples_of(
+    call: &RangeCall,
+    node: &Node,
+    run: &mut Run,
+) -> Result<Box<dyn Operator>, QueryError> {
+    let name = call.function.name;
     let calculation = calculation(call, node, run)?;
     let keeps_name = matches!(name, "last_over_time" | "first_over_time");
     let operator: Box<dyn Operator> = match &call.input.source {
@@ -109,7 +127,7 @@ pub(super) fn call(call: &RangeCall, node: &Node, run: &mut Run) -> Result<Box<d
         }
         RangeSource::Subquery { input, .. } => {
             let rows = SubquerySamples::new(input, run)?;
-            Box::new(OverSubquery { rows, calculation, keeps_name })
+            Box::new(OverSubquery { rows, calculation, keeps_name, windows: Windows::default() })
         }
     };
     let one_name = match &call.input.source {
@@ -143,6 +161,7 @@ pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Resul
         type_and_unit_labels: run.options.type_and_unit_labels,
         span: node.span,
         range_span: call.input.span,
+        param_span: call.params.first().map_or(node.span, |param| param.span),
     };
     Ok(Calculation { function, args })
 }
@@ -160,25 +179,62 @@ fn check_extension(input: &RangeInput, name: &str) -> Result<(), QueryError> {
     Err(QueryError::execution(format!("{word} modifier can only be used with: {allowed} - not with {name}")))
 }
 
+/// The values of a `smoothed` instant selector.
+pub(super) struct Smooth(RangeArgs);
+
+impl Smooth {
+    pub(super) fn new(selection: &Selection, steps: Steps, run: &Run) -> Self {
+        Smooth(RangeArgs {
+            steps,
+            range: 0,
+            ends: steps.times().map(|time| selection.time(time)).collect(),
+            params: Vec::new(),
+            extension: Some(RangeExtension::Smoothed),
+            lookback: run.options.lookback_delta,
+            use_start_timestamps: false,
+            type_and_unit_labels: false,
+            span: selection.span,
+            range_span: selection.span,
+            param_span: selection.span,
+        })
+    }
+}
+
+impl SeriesWork for Smooth {
+    fn evaluate(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
+        on_windows(series, &self.0, |series| {
+            smooth(series, &self.0, out);
+            Ok(())
+        })
+    }
+}
+
 impl SeriesWork for Calculation {
     fn evaluate(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
-        series.samples.remove_stale();
-        let mut windows = Windows::default();
-        windows.find(series.samples, &self.args);
-        *series.touched += windows.touched();
-        let metric_type = series.labels.iter().find(|(name, _)| *name == crate::Symbol::METRIC_TYPE);
-        let metric_type = metric_type.map_or("", |(_, value)| series.symbols.text(*value));
-        let metric = series.labels.iter().find(|(name, _)| *name == crate::Symbol::METRIC_NAME);
-        let metric = metric.map_or("", |(_, value)| series.symbols.text(*value));
-        let mut input = RangeSeries {
-            samples: series.samples,
-            windows: &windows,
-            metric,
-            metric_type,
-            annotations: series.annotations,
-        };
-        self.function.evaluate(&mut input, &self.args, out)
+        on_windows(series, &self.args, |series| self.function.evaluate(series, &self.args, out))
     }
+}
+
+/// Finds the windows of a series and hands both on.
+fn on_windows(
+    series: &mut SeriesInput<'_>,
+    args: &RangeArgs,
+    then: impl FnOnce(&mut RangeSeries<'_>) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    series.samples.remove_stale();
+    series.windows.find(series.samples, args);
+    *series.touched += series.windows.touched();
+    let label = |name: Symbol| {
+        let found = series.labels.iter().find(|(known, _)| *known == name);
+        found.map_or("", |(_, value)| series.symbols.text(*value))
+    };
+    then(&mut RangeSeries {
+        samples: series.samples,
+        windows: series.windows,
+        metric: label(Symbol::METRIC_NAME),
+        metric_type: label(Symbol::METRIC_TYPE),
+        annotations: series.annotations,
+    })
 }
 
 struct OverSelector {
@@ -200,6 +256,7 @@ struct OverSubquery {
     rows: SubquerySamples,
     calculation: Calculation,
     keeps_name: bool,
+    windows: Windows,
 }
 
 impl Operator for OverSubquery {
@@ -216,6 +273,7 @@ impl Operator for OverSubquery {
                 symbols: &run.symbols,
                 annotations: &mut run.annotations,
                 touched: &mut touched,
+                windows: &mut self.windows,
             };
             self.calculation.evaluate(&mut series, &mut row.column)?;
             run.stats.samples_total += touched;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use prom_model::is_stale;
+use promql_syntax::RangeExtension;
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
+use super::range::Smooth;
 use super::{Operator, Run};
 use crate::plan::Selection;
 use crate::{Column, QueryError, Row, Samples, Steps};
@@ -28,13 +30,17 @@ pub(super) fn instant(
     run: &mut Run,
 ) -> Result<Box<dyn Operator>, QueryError> {
     let set = run.select(selection, (steps.start, steps.end()), 0)?;
+    if selection.extension == Some(RangeExtension::Smoothed) && pick == Pick::Value {
+        let work = Smooth::new(selection, steps, run);
+        return Ok(Box::new(InstantSelect(Scan::new(set, work, steps, run))));
+    }
     let work = Latest { selection: selection.clone(), steps, lookback: run.options.lookback_delta, pick };
     Ok(Box::new(InstantSelect(Scan::new(set, work, steps, run))))
 }
 
-struct InstantSelect(Scan<Latest>);
+struct InstantSelect<W>(Scan<W>);
 
-impl Operator for InstantSelect {
+impl<W: SeriesWork> Operator for InstantSelect<W> {
     fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
         self.0.next(run, row)
     }
