@@ -13,8 +13,10 @@ mod function;
 mod merge;
 mod range;
 mod select;
+mod stretch;
 mod subquery;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use promql_syntax::ValueType;
@@ -22,8 +24,8 @@ use promql_syntax::ValueType;
 use crate::engine::EngineOptions;
 use crate::plan::{Kind, Node, Selection};
 use crate::{
-    Annotation, Annotations, Answer, Control, QueryError, QueryRange, QueryStats, Row, Select, SeriesSet,
-    SeriesSource, Symbols,
+    Annotation, Annotations, Answer, Control, LabelSet, Projection, QueryError, QueryRange, QueryStats, Row,
+    Select, SeriesSet, SeriesSource, Symbol, Symbols,
 };
 
 /// Gives the series of an expression, one after another.
@@ -49,6 +51,14 @@ pub(crate) struct Run {
     pub(crate) annotations: Annotations,
     /// What is counted.
     pub(crate) stats: QueryStats,
+    /// Whether series may become alike where they usually do not, so that more of them have to wait in memory.
+    pub(crate) careful: bool,
+    /// Whether the run has to be done again with care.
+    pub(crate) wants_care: bool,
+    /// Type and unit of each metric whose name has gone from a series.
+    metadata: HashMap<Symbol, (Symbol, Symbol)>,
+    /// Name, type and unit that were looked at last.
+    last_metadata: Option<[Symbol; 3]>,
     /// Samples held in buffers.
     held_samples: u64,
 }
@@ -77,7 +87,8 @@ impl Run {
             matchers: selection.matchers.clone(),
             min_time: from.min(to).saturating_sub(back).saturating_add(1),
             max_time: to.max(from).saturating_add(ahead),
-            projection: selection.projection.clone(),
+            // With fewer labels, series that differ would look as if they had become alike.
+            projection: if self.careful { Projection::All } else { selection.projection.clone() },
             step: self.query_step,
             range,
             function: selection.function,
@@ -88,15 +99,42 @@ impl Run {
     }
 
     /// Takes the metric's labels off a row: now, or at the end of the query where names go late.
-    pub(crate) fn drop_metric_name(&self, row: &mut Row) {
+    pub(crate) fn drop_metric_name(&mut self, row: &mut Row) {
         row.drop_name = true;
         if !self.options.delayed_name_removal {
+            self.metadata_goes(&row.labels);
             row.labels.drop_metadata();
+        }
+    }
+
+    /// Is told of labels before those of the metric go. Series of one name that differ in type or unit may become alike then,
+    /// which nobody has prepared for unless the run is a careful one.
+    pub(crate) fn metadata_goes(&mut self, labels: &LabelSet) {
+        if self.careful {
+            return;
+        }
+        let mut metadata = [Symbol::EMPTY; 3];
+        for (name, value) in labels.as_slice() {
+            match *name {
+                Symbol::METRIC_NAME => metadata[0] = *value,
+                Symbol::METRIC_TYPE => metadata[1] = *value,
+                Symbol::METRIC_UNIT => metadata[2] = *value,
+                _ => {}
+            }
+        }
+        if self.last_metadata != Some(metadata) {
+            let [name, kind, unit] = metadata;
+            let known = *self.metadata.entry(name).or_insert((kind, unit));
+            self.wants_care |= known != (kind, unit);
+            self.last_metadata = Some(metadata);
         }
     }
 
     /// Fails where the query has to end.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.wants_care {
+            return Err(QueryError::execution("series became alike unexpectedly"));
+        }
         self.control.check()
     }
 
@@ -132,18 +170,29 @@ pub(crate) fn run(
         QueryRange::Instant { .. } => 0,
         QueryRange::Range { step, .. } => step,
     };
-    let mut run = Run {
-        symbols: Symbols::default(),
-        source,
-        control,
-        options: options.clone(),
-        query_step,
-        annotations: Annotations::default(),
-        stats: QueryStats::default(),
-        held_samples: 0,
+    let attempt = |careful: bool| {
+        let mut run = Run {
+            symbols: Symbols::default(),
+            source: Arc::clone(&source),
+            control: control.clone(),
+            options: options.clone(),
+            query_step,
+            annotations: Annotations::default(),
+            stats: QueryStats::default(),
+            careful,
+            wants_care: false,
+            metadata: HashMap::default(),
+            last_metadata: None,
+            held_samples: 0,
+        };
+        let value = run.check().and_then(|()| collect::collect(plan, range, &mut run));
+        (value, run)
     };
-    run.check()?;
-    let value = collect::collect(plan, range, &mut run)?;
+    let (mut value, mut run) = attempt(false);
+    if run.wants_care {
+        (value, run) = attempt(true);
+    }
+    let value = value?;
     run.stats.bytes_peak = run.control.budget.peak();
     Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats })
 }

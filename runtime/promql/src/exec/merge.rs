@@ -1,7 +1,9 @@
 //! Series that became alike when labels were taken off them: an error where they have values at the same step, else one series.
 
-use hashbrown::HashTable;
 use std::vec::IntoIter;
+
+use hashbrown::HashTable;
+use promql_syntax::{AggregateOp, BinaryOp, ValueType};
 
 use super::{Operator, Run};
 use crate::plan::{Kind, Node};
@@ -21,24 +23,46 @@ pub(super) fn merged(input: Box<dyn Operator>) -> Box<dyn Operator> {
 
 /// As [`merged`], where series of `child` may become alike when they lose their names.
 pub(super) fn unless_unique(input: Box<dyn Operator>, child: &Node, run: &Run) -> Box<dyn Operator> {
-    if run.options.delayed_name_removal || has_one_name(child) { input } else { merged(input) }
+    if run.options.delayed_name_removal || distinct_without_name(child, run) { input } else { merged(input) }
 }
 
-/// Whether the series of a node differ in more than their names.
-pub(super) fn has_one_name(node: &Node) -> bool {
+/// Whether the series of a node differ in more than their names, types and units.
+///
+/// Unless the run is a careful one, series of one name are taken not to have types and units; [`Run::metadata_goes`] sees to it.
+pub(super) fn distinct_without_name(node: &Node, run: &Run) -> bool {
     match &node.kind {
-        Kind::Select(selection) => selection.metric_name().is_some(),
-        Kind::Aggregate(aggregate) => {
-            let by_name = aggregate.grouping.iter().any(|label| label == prom_model::METRIC_NAME);
-            aggregate.without != by_name && !aggregate.op.has_param()
+        Kind::Select(selection) => !run.careful && selection.metric_name().is_some(),
+        Kind::Aggregate(aggregate) if aggregate.op.has_param() => {
+            matches!(
+                aggregate.op,
+                AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
+            ) && distinct_without_name(&aggregate.input, run)
         }
-        // Their names are gone already.
-        Kind::Negate(_) => true,
-        Kind::RangeCall(call) => !matches!(call.function.name, "last_over_time" | "first_over_time"),
-        Kind::Invariant(child) => has_one_name(child),
+        Kind::Aggregate(aggregate) if aggregate.without => {
+            let without = |name: &str| aggregate.grouping.iter().any(|label| label == name);
+            !run.careful || (without("__type__") && without("__unit__"))
+        }
+        Kind::Aggregate(aggregate) => {
+            !aggregate.grouping.iter().any(|label| METADATA.contains(&label.as_str()))
+        }
+        // Their names are gone already, unless they go late.
+        Kind::Negate(child) => !run.options.delayed_name_removal || distinct_without_name(child, run),
+        Kind::RangeCall(call) => {
+            !run.options.delayed_name_removal
+                && !matches!(call.function.name, "last_over_time" | "first_over_time")
+        }
+        Kind::Binary(binary) => match (binary.op, binary.lhs.value_type, binary.rhs.value_type) {
+            (BinaryOp::Or, ..) => false,
+            (_, ValueType::Scalar, _) => distinct_without_name(&binary.rhs, run),
+            _ => distinct_without_name(&binary.lhs, run),
+        },
+        Kind::Invariant(child) => distinct_without_name(child, run),
         _ => false,
     }
 }
+
+/// The labels that go with the name of a metric.
+pub(super) const METADATA: [&str; 3] = [prom_model::METRIC_NAME, "__type__", "__unit__"];
 
 /// Label sets with a number each.
 #[derive(Default)]

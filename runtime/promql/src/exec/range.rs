@@ -131,7 +131,7 @@ pub(super) fn samples_of(
         }
     };
     let one_name = match &call.input.source {
-        RangeSource::Selector(selection) => selection.metric_name().is_some(),
+        RangeSource::Selector(selection) => !run.careful && selection.metric_name().is_some(),
         RangeSource::Subquery { .. } => false,
     };
     if one_name || run.options.delayed_name_removal { Ok(operator) } else { Ok(merge::unique(operator)) }
