@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use prom_model::{Clock, TimestampMs};
 
-use crate::{Budget, QueryError};
+use crate::{Budget, QueryError, Stopwatch};
 
 /// Cancels a query from another thread.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +44,21 @@ pub struct Control {
     pub budget: Budget,
     /// Where it waits for its turn.
     pub pace: Option<Arc<dyn Pace>>,
+    /// Measures what each operator does; the answer says it then.
+    pub stopwatch: Option<Stopwatch>,
 }
 
 impl Control {
     /// No deadline, no limit.
     pub fn unlimited(clock: Arc<dyn Clock>) -> Self {
-        Control { cancel: Cancel::default(), clock, deadline: None, budget: Budget::unlimited(), pace: None }
+        Control {
+            cancel: Cancel::default(),
+            clock,
+            deadline: None,
+            budget: Budget::unlimited(),
+            pace: None,
+            stopwatch: None,
+        }
     }
 
     /// Fails where the query has to end.

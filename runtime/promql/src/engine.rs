@@ -123,6 +123,11 @@ impl Prepared {
         &self.query
     }
 
+    /// The plan in words: one line per node, those below it indented; with matchers, steps and the labels that are read.
+    pub fn explain(&self) -> String {
+        crate::plan::explain::text(&self.plan)
+    }
+
     /// Evaluates the query over the series of `source`.
     pub fn run(&self, source: Arc<dyn SeriesSource>, control: Control) -> Result<Answer, QueryError> {
         exec::run(&self.plan, self.range, &self.options, source, control)

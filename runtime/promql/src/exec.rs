@@ -10,6 +10,7 @@ mod call;
 mod collect;
 mod constant;
 mod function;
+mod measure;
 mod merge;
 mod range;
 mod select;
@@ -20,6 +21,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use promql_syntax::ValueType;
+
+use measure::Measures;
 
 use crate::engine::EngineOptions;
 use crate::plan::{Kind, Node, Selection};
@@ -51,6 +54,8 @@ pub(crate) struct Run {
     pub(crate) annotations: Annotations,
     /// What is counted.
     pub(crate) stats: QueryStats,
+    /// What is known of each node, where the run is analysed.
+    pub(crate) measures: Option<Measures>,
     /// Whether series may become alike where they usually do not, so that more of them have to wait in memory.
     pub(crate) careful: bool,
     /// Whether the run has to be done again with care.
@@ -179,12 +184,15 @@ pub(crate) fn run(
             query_step,
             annotations: Annotations::default(),
             stats: QueryStats::default(),
+            measures: None,
             careful,
             wants_care: false,
             metadata: HashMap::default(),
             last_metadata: None,
             held_samples: 0,
         };
+        let stopwatch = control.stopwatch.clone();
+        run.measures = stopwatch.map(|stopwatch| Measures::new(plan, stopwatch, &run.control.budget));
         let value = run.check().and_then(|()| collect::collect(plan, range, &mut run));
         (value, run)
     };
@@ -194,11 +202,16 @@ pub(crate) fn run(
     }
     let value = value?;
     run.stats.bytes_peak = run.control.budget.peak();
-    Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats })
+    let analysis = run.measures.map(Measures::into_stats);
+    Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats, analysis })
 }
 
 /// Makes the operator of a node whose value is an instant vector.
 pub(crate) fn vector(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
+    measure::operator(node, run, |run| operator(node, run))
+}
+
+fn operator(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError> {
     if node.steps.count == 0 {
         return Ok(Box::new(constant::Nothing));
     }
@@ -222,6 +235,13 @@ pub(crate) fn vector(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, Qu
 
 /// Evaluates a node whose value is a number at each step.
 pub(crate) fn scalar(node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError> {
+    let count = |values: &Result<Vec<f64>, QueryError>, stats: &mut crate::NodeStats| {
+        stats.samples += values.as_ref().map_or(0, |values| values.len() as u64);
+    };
+    measure::measured(node, run, |run| numbers(node, run), count)
+}
+
+fn numbers(node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError> {
     debug_assert_eq!(node.value_type, ValueType::Scalar);
     match &node.kind {
         Kind::Number(number) => Ok(vec![*number; node.steps.count]),

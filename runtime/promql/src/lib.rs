@@ -14,6 +14,7 @@
 //! Label names and values are numbers ([`Symbol`]) inside a query; only the answer looks at their text.
 #![allow(dead_code)]
 
+mod analysis;
 mod annotations;
 mod budget;
 mod calendar;
@@ -29,6 +30,7 @@ mod source;
 mod stats;
 mod value;
 
+pub use analysis::{NodeStats, Stopwatch};
 pub use annotations::{Annotation, Annotations, Level};
 pub use budget::{Budget, BudgetExceeded, Held};
 pub use column::{Bits, Column, Point, Steps};

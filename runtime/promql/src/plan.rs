@@ -2,6 +2,7 @@
 //! from the text; parentheses, constants and references to the query's own times are gone.
 
 mod duration;
+pub(crate) mod explain;
 mod invariant;
 mod lower;
 mod projection;

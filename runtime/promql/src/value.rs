@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prom_model::FloatHistogram;
 
-use crate::{Annotations, Column, LabelSet, QueryStats, Samples, Steps, Symbols};
+use crate::{Annotations, Column, LabelSet, NodeStats, QueryStats, Samples, Steps, Symbols};
 
 /// A series and its values at the steps of an expression.
 #[derive(Debug, Clone, Default)]
@@ -86,4 +86,6 @@ pub struct Answer {
     pub annotations: Annotations,
     /// What it took.
     pub stats: QueryStats,
+    /// What each node of the plan did, each before those below it; only where [`Control::stopwatch`](crate::Control) is set.
+    pub analysis: Option<Vec<NodeStats>>,
 }
