@@ -1,5 +1,6 @@
 //! What a query wants to say beside its answer: warnings and infos, each once, with the place in the query they are about.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use promql_syntax::Span;
@@ -35,13 +36,32 @@ enum Facts {
 
 /// How far the buckets of classic histograms had to be mended; merged over series and steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Monotonicity {
+pub(crate) struct Monotonicity {
     min_time: i64,
     max_time: i64,
     min_bucket: f64,
     max_bucket: f64,
     max_diff: f64,
     samples: u64,
+}
+
+impl Monotonicity {
+    /// One histogram at one time, in milliseconds: the lowest and the highest bound of its mended buckets, and the most that a
+    /// count was short.
+    pub(crate) const fn new(time: i64, buckets: (f64, f64), max_diff: f64) -> Self {
+        let (min_bucket, max_bucket) = buckets;
+        Monotonicity { min_time: time, max_time: time, min_bucket, max_bucket, max_diff, samples: 1 }
+    }
+
+    /// Takes in more histograms or more times.
+    pub(crate) fn merge(&mut self, more: &Monotonicity) {
+        self.min_time = self.min_time.min(more.min_time);
+        self.max_time = self.max_time.max(more.max_time);
+        self.min_bucket = self.min_bucket.min(more.min_bucket);
+        self.max_bucket = self.max_bucket.max(more.max_bucket);
+        self.max_diff = self.max_diff.max(more.max_diff);
+        self.samples += more.samples;
+    }
 }
 
 impl Annotation {
@@ -69,22 +89,16 @@ impl Annotation {
 }
 
 impl Annotation {
-    /// Takes in another one with the same text. Of two places the later stays, as in Prometheus, where what is evaluated
-    /// later overwrites; of those that count, the first.
+    /// Takes in another one with the same text. Of two places that of the part evaluated last stays, as in Prometheus, where the
+    /// last one overwrites: the outer one of two that lie in each other, else the right one. Of those that count, the first.
     fn count(&mut self, more: &Annotation) {
-        if self.facts.is_none() && self.span.map(|span| span.start) < more.span.map(|span| span.start) {
+        let place = |span: Option<Span>| span.map(|span| (span.end, Reverse(span.start)));
+        if (place(self.span) < place(more.span)) == self.facts.is_none() {
             self.span = more.span;
         }
         match (&mut self.facts, more.facts) {
             (Some(Facts::Occurrences(count)), Some(Facts::Occurrences(more))) => *count += more,
-            (Some(Facts::Monotonicity(known)), Some(Facts::Monotonicity(more))) => {
-                known.min_time = known.min_time.min(more.min_time);
-                known.max_time = known.max_time.max(more.max_time);
-                known.min_bucket = known.min_bucket.min(more.min_bucket);
-                known.max_bucket = known.max_bucket.max(more.max_bucket);
-                known.max_diff = known.max_diff.max(more.max_diff);
-                known.samples += more.samples;
-            }
+            (Some(Facts::Monotonicity(known)), Some(Facts::Monotonicity(more))) => known.merge(&more),
             _ => {}
         }
     }

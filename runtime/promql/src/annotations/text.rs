@@ -101,26 +101,11 @@ impl Annotation {
         Annotation::info(text, span)
     }
 
-    /// Classic buckets whose counts fell, and by how much: from the first to the last mended bucket, at `time` milliseconds.
-    pub fn forced_monotonicity(
-        metric: &str,
-        span: Span,
-        time: i64,
-        buckets: (f64, f64),
-        max_diff: f64,
-    ) -> Self {
+    /// Classic buckets whose counts fell.
+    pub(crate) fn forced_monotonicity(metric: &str, span: Span, facts: Monotonicity) -> Self {
         let text = "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-        Annotation {
-            facts: Some(Facts::Monotonicity(Monotonicity {
-                min_time: time,
-                max_time: time,
-                min_bucket: buckets.0,
-                max_bucket: buckets.1,
-                max_diff,
-                samples: 1,
-            })),
-            ..Annotation::info(with_metric(text.to_owned(), metric), span)
-        }
+        let annotation = Annotation::info(with_metric(text.to_owned(), metric), span);
+        Annotation { facts: Some(Facts::Monotonicity(facts)), ..annotation }
     }
 
     /// An operator between a float and a histogram that has no meaning.

@@ -2,8 +2,9 @@
 
 use super::function::absent::Absent;
 use super::function::elementwise::Elementwise;
+use super::function::relabel::Relabel;
 use super::function::scalars::{self, Single};
-use super::function::{dates, timestamps};
+use super::function::{dates, histogram, info, sort, timestamps};
 use super::{Operator, Run, merge, scalar, vector as operator};
 use crate::QueryError;
 use crate::plan::{Call, Node};
@@ -24,7 +25,20 @@ pub(super) fn vector(call: &Call, node: &Node, run: &mut Run) -> Result<Box<dyn 
     if let Some(changed) = Elementwise::find(name, &call.args, |run| operator(arg, run), run)? {
         return Ok(merge::unless_unique(Box::new(changed), arg, run));
     }
+    if let Some(sorted) = sort::find(call, node, |run| operator(arg, run), run)? {
+        return Ok(sorted);
+    }
+    if let Some(take) = histogram::number(name) {
+        let input = operator(arg, run)?;
+        return Ok(merge::unless_unique(Box::new(histogram::Number::new(input, take)), arg, run));
+    }
     match name {
+        "label_replace" => {
+            Ok(merge::merged(Box::new(Relabel::replace(call, |run| operator(arg, run), run)?)))
+        }
+        "label_join" => Ok(merge::merged(Box::new(Relabel::join(call, |run| operator(arg, run), run)?))),
+        "histogram_quantiles" => histogram::quantiles(call, run),
+        "info" => info::info(call, node, run),
         "vector" => Ok(Box::new(Single::new(scalar(arg, run)?))),
         "absent" => {
             let input = operator(arg, run)?;
@@ -32,7 +46,11 @@ pub(super) fn vector(call: &Call, node: &Node, run: &mut Run) -> Result<Box<dyn 
         }
         "timestamp" => Ok(merge::unless_unique(timestamps::timestamp(arg, run)?, arg, run)),
         "start_timestamp" => Ok(merge::unless_unique(timestamps::start_timestamp(arg, run)?, arg, run)),
-        _ => unknown(name),
+        _ => match (name, call.args.as_slice()) {
+            ("histogram_quantile", [q, arg]) => histogram::quantile(q, arg, run),
+            ("histogram_fraction", [lower, upper, arg]) => histogram::fraction(lower, upper, arg, run),
+            _ => unknown(name),
+        },
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) enum Pick {
     Timestamp,
     /// When its counting began, in seconds, 0 where that is unknown (`start_timestamp()` of a selector).
     StartTimestamp,
+    /// Its time, in seconds, if it is a float; a histogram is an error (series of `info()`).
+    InfoTimestamp,
 }
 
 /// Makes the operator of an instant selector.
@@ -90,6 +92,14 @@ impl SeriesWork for Latest {
                     *series.touched += histogram_samples(found);
                     let start = || samples.histogram_start_timestamps.get(at).copied().unwrap_or(0);
                     match self.pick {
+                        Pick::InfoTimestamp => {
+                            let mut labels = crate::LabelSet::new();
+                            labels.assign(series.labels);
+                            return Err(QueryError::execution(format!(
+                                "this should be an info metric, with float samples: {}",
+                                labels.to_labels(series.symbols)
+                            )));
+                        }
                         Pick::Value => out.set_histogram(step, Arc::clone(found)),
                         _ => out.set_float(step, self.picked(0.0, t, start)),
                     }
@@ -105,7 +115,7 @@ impl Latest {
     fn picked(&self, value: f64, time: i64, start: impl Fn() -> i64) -> f64 {
         match self.pick {
             Pick::Value => value,
-            Pick::Timestamp => time as f64 / 1000.0,
+            Pick::Timestamp | Pick::InfoTimestamp => time as f64 / 1000.0,
             Pick::StartTimestamp => start() as f64 / 1000.0,
         }
     }
