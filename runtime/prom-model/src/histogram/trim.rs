@@ -3,6 +3,7 @@
 
 use super::FloatHistogram;
 use super::iterate::Bucket;
+use crate::go_math::log2;
 
 /// Which side of the value stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,18 +174,4 @@ fn midpoint(lower: f64, upper: f64, positive: bool, linear: bool) -> f64 {
     }
     let mean = (lower * upper).abs().sqrt();
     if positive { mean } else { -mean }
-}
-
-/// The logarithm as Go computes it: that of the fraction, scaled, and the exponent.
-fn log2(value: f64) -> f64 {
-    if !value.is_normal() {
-        return value.log2();
-    }
-    let bits = value.to_bits();
-    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1022;
-    let fraction = f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52);
-    if fraction == 0.5 {
-        return f64::from(exponent - 1);
-    }
-    fraction.ln() * (1.0 / std::f64::consts::LN_2) + f64::from(exponent)
 }

@@ -34,9 +34,13 @@ pub(super) fn vector(call: &Call, node: &Node, run: &mut Run) -> Result<Box<dyn 
     }
     match name {
         "label_replace" => {
-            Ok(merge::merged(Box::new(Relabel::replace(call, |run| operator(arg, run), run)?)))
+            let relabel = Relabel::replace(call, |run| operator(arg, run), run)?;
+            Ok(merge::if_careful(Box::new(relabel), run))
         }
-        "label_join" => Ok(merge::merged(Box::new(Relabel::join(call, |run| operator(arg, run), run)?))),
+        "label_join" => {
+            let relabel = Relabel::join(call, |run| operator(arg, run), run)?;
+            Ok(merge::if_careful(Box::new(relabel), run))
+        }
         "histogram_quantiles" => histogram::quantiles(call, run),
         "info" => info::info(call, node, run),
         "vector" => Ok(Box::new(Single::new(scalar(arg, run)?))),

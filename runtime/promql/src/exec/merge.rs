@@ -5,6 +5,7 @@ use std::vec::IntoIter;
 use hashbrown::HashTable;
 use promql_syntax::{AggregateOp, BinaryOp, ValueType};
 
+use super::function::{self, NameEffect};
 use super::{Operator, Run};
 use crate::plan::{Kind, Node};
 use crate::{Held, LabelSet, QueryError, Row};
@@ -19,6 +20,11 @@ pub(super) fn unique(input: Box<dyn Operator>) -> Box<dyn Operator> {
 /// Makes one of series with the same labels, and refuses those with values at the same step.
 pub(super) fn merged(input: Box<dyn Operator>) -> Box<dyn Operator> {
     Box::new(Merged { input: Some(input), rows: Vec::new().into_iter(), held: None })
+}
+
+/// As [`merged`], in a run with care. In any other the input asks for one, should its series become alike.
+pub(super) fn if_careful(input: Box<dyn Operator>, run: &Run) -> Box<dyn Operator> {
+    if run.careful { merged(input) } else { input }
 }
 
 /// As [`merged`], where series of `child` may become alike when they lose their names.
@@ -57,6 +63,14 @@ pub(super) fn distinct_without_name(node: &Node, run: &Run) -> bool {
             _ => distinct_without_name(&binary.lhs, run),
         },
         Kind::Invariant(child) => distinct_without_name(child, run),
+        Kind::Call(call) => {
+            let arg = || call.args.first().is_some_and(|arg| distinct_without_name(arg, run));
+            match function::effect_on_names(call.function.name) {
+                NameEffect::Drop => !run.options.delayed_name_removal || arg(),
+                NameEffect::Keep => arg(),
+                NameEffect::Change => false,
+            }
+        }
         _ => false,
     }
 }

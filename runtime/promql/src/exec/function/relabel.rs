@@ -1,11 +1,11 @@
 //! `label_replace` and `label_join`: labels made of other labels.
 
-use hashbrown::HashMap;
-use prom_model::{GoRegex, METRIC_NAME, NameScheme};
+use hashbrown::{HashMap, HashSet};
+use prom_model::{GoRegex, NameScheme};
 
 use crate::exec::{Operator, Run, text};
 use crate::plan::{Call, Node};
-use crate::{QueryError, Row, Symbol};
+use crate::{Held, QueryError, Row, Symbol};
 
 /// Where the new value comes from.
 enum Source {
@@ -23,6 +23,9 @@ pub(crate) struct Relabel {
     /// New values that were made before, by the values they were made of.
     known: HashMap<Vec<Symbol>, Option<Symbol>, foldhash::fast::FixedState>,
     values: Vec<Symbol>,
+    /// Hashes of the label sets given so far: two alike are for a run with care, which merges them.
+    given: HashSet<u64, foldhash::fast::FixedState>,
+    held: Held,
 }
 
 impl Relabel {
@@ -39,7 +42,7 @@ impl Relabel {
         let target = label_name(target, "destination", "label_replace", run)?;
         let label = run.symbols.intern(label);
         let source = Source::Match { label, regex, template: template.to_owned() };
-        Ok(Relabel::new(input(run)?, target, source))
+        Ok(Relabel::new(input(run)?, target, source, run))
     }
 
     /// Makes the operator of `label_join`.
@@ -54,11 +57,19 @@ impl Relabel {
         let labels = labels.collect::<Result<Vec<Symbol>, QueryError>>()?;
         let target = label_name(target, "destination", "label_join", run)?;
         let source = Source::Join { labels, separator: separator.to_owned() };
-        Ok(Relabel::new(input(run)?, target, source))
+        Ok(Relabel::new(input(run)?, target, source, run))
     }
 
-    fn new(input: Box<dyn Operator>, target: Symbol, source: Source) -> Self {
-        Relabel { input, target, source, known: HashMap::default(), values: Vec::new() }
+    fn new(input: Box<dyn Operator>, target: Symbol, source: Source, run: &Run) -> Self {
+        Relabel {
+            input,
+            target,
+            source,
+            known: HashMap::default(),
+            values: Vec::new(),
+            given: HashSet::default(),
+            held: run.control.budget.hold("labels to be told apart"),
+        }
     }
 
     /// The new value for a row; `None` where nothing changes.
@@ -100,13 +111,13 @@ impl Operator for Relabel {
                 row.drop_name = false;
             }
         }
+        if !run.careful && !run.wants_care {
+            let hash = row.labels.hash_with(&foldhash::fast::FixedState::default());
+            run.wants_care = !self.given.insert(hash);
+            self.held.resize(self.given.allocation_size())?;
+        }
         Ok(true)
     }
-}
-
-/// Whether rows stay apart in a call that sets this label: they do as long as the name is not what tells them apart.
-pub(crate) fn sets_name(call: &Call) -> bool {
-    call.args.get(1).and_then(|target| text(target).ok()) == Some(METRIC_NAME)
 }
 
 fn texts<const N: usize>(nodes: &[Node]) -> Result<[&str; N], QueryError> {
