@@ -91,6 +91,11 @@ impl Snapshot {
         self.series.iter().map(|entry| SeriesView { snapshot: self, entry })
     }
 
+    /// The series at a place in that order.
+    pub fn get(&self, at: usize) -> Option<SeriesView<'_>> {
+        self.series.get(at).map(|entry| SeriesView { snapshot: self, entry })
+    }
+
     fn symbol(&self, symbol: u32) -> &str {
         self.symbols.get(symbol as usize).and_then(|range| self.text.get(range.clone())).unwrap_or_default()
     }
