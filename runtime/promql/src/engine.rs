@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promql_syntax::{Expr, parse};
+use promql_syntax::{Expr, ParseOptions, parse_with};
 
 use crate::plan::{Lowering, Node, lower, optimise};
 use crate::{Answer, Control, QueryError, SeriesSource, exec};
@@ -24,6 +24,8 @@ pub struct EngineOptions {
     pub type_and_unit_labels: bool,
     /// How many threads evaluate one query.
     pub workers: usize,
+    /// Which parts of the language are switched on; all of them unless a server says otherwise.
+    pub parse: ParseOptions,
 }
 
 impl Default for EngineOptions {
@@ -36,6 +38,7 @@ impl Default for EngineOptions {
             use_start_timestamps: false,
             type_and_unit_labels: false,
             workers: 1,
+            parse: ParseOptions::ALL,
         }
     }
 }
@@ -78,7 +81,7 @@ impl Engine {
 
     /// Parses a query and makes its plan.
     pub fn prepare(&self, query: &str, range: QueryRange) -> Result<Prepared, QueryError> {
-        let (expr, errors) = parse(query);
+        let (expr, errors) = parse_with(query, &self.options.parse);
         match expr {
             Some(expr) if errors.is_empty() => self.prepare_expr(query, &expr, range),
             _ => Err(QueryError::Parse { query: query.to_owned(), errors }),

@@ -39,7 +39,8 @@ impl Blocks {
 
     /// The first and the last time of which there may be samples; `None` where there are no blocks and no head.
     pub fn times(&self) -> Option<(i64, i64)> {
-        let blocks = self.blocks.iter().map(|block| (block.meta().min_time, block.meta().max_time.saturating_sub(1)));
+        let blocks =
+            self.blocks.iter().map(|block| (block.meta().min_time, block.meta().max_time.saturating_sub(1)));
         let stats = self.head.as_ref().map(|head| head.stats());
         let head = stats.and_then(|stats| stats.times);
         let late = stats.and_then(|stats| stats.out_of_order_times);
@@ -56,7 +57,8 @@ impl Blocks {
 impl SeriesSource for Blocks {
     fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
         let blocks: Vec<_> = self.overlapping(select.min_time, select.max_time).map(Arc::clone).collect();
-        let head = self.head.as_ref().map(|head| head.select(&select.matchers, select.min_time, select.max_time));
+        let head =
+            self.head.as_ref().map(|head| head.select(&select.matchers, select.min_time, select.max_time));
         Ok(Box::new(Merge::new(blocks, head, select).map_err(damaged)?))
     }
 }

@@ -50,6 +50,25 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     local: SocketAddr,
+    words: Words,
+}
+
+/// What the probes answer; monitors of some programs look for their own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// `/-/healthy`
+    pub healthy: &'static str,
+    /// `/-/ready`
+    pub ready: &'static str,
+    /// `/-/ready` before and after, with status 503.
+    pub not_ready: &'static str,
+}
+
+impl Default for Words {
+    /// Thanos'.
+    fn default() -> Self {
+        Words { healthy: "OK", ready: "OK", not_ready: "NOT OK" }
+    }
 }
 
 impl Server {
@@ -77,7 +96,13 @@ impl Server {
         }
         let listener = listener.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, local })
+        Ok(Self { listener, local, words: Words::default() })
+    }
+
+    /// The same with other answers of the probes.
+    #[must_use]
+    pub fn with_words(self, words: Words) -> Self {
+        Self { words, ..self }
     }
 
     /// Where it listens.
@@ -97,10 +122,11 @@ impl Server {
         stop: CancellationToken,
         grace: Duration,
     ) -> Result<(), ServeError> {
+        let words = self.words;
         let router = routes
             .merge(Router::new().route("/metrics", get(exposition)).with_state(metrics))
-            .route("/-/healthy", get(|| async { "OK" }))
-            .merge(Router::new().route("/-/ready", get(ready)).with_state(probe))
+            .route("/-/healthy", get(move || async move { words.healthy }))
+            .merge(Router::new().route("/-/ready", get(ready)).with_state((probe, words)))
             .layer(CompressionLayer::new());
         let stopped = stop.clone();
         let serving = axum::serve(self.listener, router)
@@ -121,10 +147,10 @@ async fn exposition(State(metrics): State<Metrics>, headers: HeaderMap) -> Respo
     }
 }
 
-async fn ready(State(probe): State<Probe>) -> Response {
+async fn ready(State((probe, words)): State<(Probe, Words)>) -> Response {
     match probe.is_ready() {
-        true => "OK".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "NOT OK").into_response(),
+        true => words.ready.into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, words.not_ready).into_response(),
     }
 }
 

@@ -37,7 +37,9 @@ impl Catalog for Blocks {
     }
 
     fn series_at_most(&self, matchers: &[Matcher], min_time: i64, max_time: i64) -> u64 {
-        let of = |block: &BlockReader| block.index().postings_for_matchers(matchers).map_or(0, |found| found.len());
+        let of = |block: &BlockReader| {
+            block.index().postings_for_matchers(matchers).map_or(0, |found| found.len())
+        };
         let most = self.overlapping(min_time, max_time).map(|block| of(block)).max().unwrap_or(0);
         let head = self.head.as_ref().map_or(0, |head| head.stats().series);
         most as u64 + head as u64

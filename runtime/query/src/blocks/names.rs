@@ -92,4 +92,3 @@ pub(super) fn from_texts<'t>(
     let wanted = labels.filter(|(name, value)| !value.is_empty() && projection.keeps(name));
     into.extend(wanted.map(|(name, value)| (symbols.intern(name), symbols.intern(value))));
 }
-

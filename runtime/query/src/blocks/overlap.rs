@@ -43,7 +43,8 @@ impl Walk<'_> {
 
     /// The time of the sample here; `None` at the end.
     fn time(&self) -> Option<i64> {
-        let left = self.float < self.samples.timestamps.len() || self.histogram < self.samples.histogram_timestamps.len();
+        let left = self.float < self.samples.timestamps.len()
+            || self.histogram < self.samples.histogram_timestamps.len();
         left.then(|| self.float_time().min(self.histogram_time()))
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use promql::{SampleReader, Samples, SourceError};
 use tsdb::block::{ChunkReader, Interval, segment_name};
-use tsdb::chunk::{ChunkError, Columns, Encoding, HistogramColumns, Order, decode_float_histograms, decode_floats};
+use tsdb::chunk::{
+    ChunkError, Columns, Encoding, HistogramColumns, Order, decode_float_histograms, decode_floats,
+};
 use tsdb::head::SeriesView;
 use tsdb::{Corruption, Section};
 
@@ -186,4 +188,3 @@ fn decode(
     }
     Ok(())
 }
-

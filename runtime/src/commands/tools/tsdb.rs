@@ -9,6 +9,7 @@ mod go_text;
 mod list;
 mod open_metrics;
 mod sandbox;
+mod serve;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -37,6 +38,7 @@ pub(crate) fn command() -> Command {
         .subcommand(subcommand::<dump::Flags>("dump"))
         .subcommand(subcommand::<dump::OpenMetricsFlags>("dump-openmetrics"))
         .subcommand(subcommand::<list::Flags>("list"))
+        .subcommand(subcommand::<serve::Flags>("serve"))
 }
 
 /// Runs the tool that was asked for.
@@ -48,6 +50,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             dump::run_open_metrics(&dump::OpenMetricsFlags::from_arg_matches(flags)?)
         }
         Some(("list", flags)) => list::run(&list::Flags::from_arg_matches(flags)?),
+        Some(("serve", flags)) => serve::run(&serve::Flags::from_arg_matches(flags)?),
         Some(("create-blocks-from", matches)) => match matches.subcommand() {
             Some(("openmetrics", flags)) => backfill::run(&backfill::Flags::from_arg_matches(flags)?),
             _ => Ok(()),

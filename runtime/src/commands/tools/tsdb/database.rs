@@ -72,6 +72,12 @@ pub(super) fn size(folder: &Path) -> anyhow::Result<u64> {
     Ok(size)
 }
 
+/// The name of this machine; empty where it has none.
+pub(super) fn hostname() -> String {
+    let name = RealFs.open(Path::new("/etc/hostname")).and_then(|file| file.read_range(0, file.len()));
+    name.map(|name| String::from_utf8_lossy(&name).trim().to_owned()).unwrap_or_default()
+}
+
 /// What queries may not do and a dump may: select everything.
 const EVERYTHING: &str = "must contain at least one non-empty matcher";
 

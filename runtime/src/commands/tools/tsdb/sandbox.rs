@@ -17,7 +17,7 @@ const PARTS: [&str; 3] = ["wal", "wbl", "chunks_head"];
 #[derive(Debug)]
 pub(super) struct Sandbox {
     /// The head.
-    pub(super) head: Head,
+    pub(super) head: Arc<Head>,
     _folder: Temporary,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn open(database: &Path, root: &Path, min_valid_time: i64) -> anyhow:
     for damage in &replay.damage {
         tracing::warn!(%damage, "the head is damaged");
     }
-    Ok(Some(Sandbox { head, _folder: held }))
+    Ok(Some(Sandbox { head: Arc::new(head), _folder: held }))
 }
 
 /// Whether the head may have samples of the time of its blocks.

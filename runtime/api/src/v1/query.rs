@@ -1,0 +1,111 @@
+//! `query`, `query_range`, `query_exemplars`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use promql::{QueryRange, Value};
+
+use super::{Api, json, success};
+use crate::error::ApiError;
+use crate::evaluate::Question;
+use crate::form::Form;
+use crate::json::AnswerText;
+use crate::time::{MAX_TIME, MIN_TIME, Time, parse_duration};
+
+/// The most steps of a range query, less one.
+const STEPS_MAX: i64 = 11_000;
+
+pub(super) async fn instant(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
+    let limit = form.limit()?;
+    let now = Time::from_millis(api.evaluator.clock().now().as_millis());
+    let time = form.time_or("time", now)?.millis();
+    answer(&api, &form, limit, QueryRange::Instant { time }).await
+}
+
+pub(super) async fn range(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
+    let limit = form.limit()?;
+    let (start, end) = (form.time("start")?, form.time("end")?);
+    if end < start {
+        return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+    }
+    let step = parse_duration(form.value("step")).map_err(|error| ApiError::parameter("step", error))?;
+    if step <= 0 {
+        let text = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(ApiError::parameter("step", text));
+    }
+    if end.since(start) / step > STEPS_MAX {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ));
+    }
+    let (start, end, step) = (start.millis(), end.millis(), step / 1_000_000);
+    answer(&api, &form, limit, QueryRange::Range { start, end, step }).await
+}
+
+async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Result<Response, ApiError> {
+    let timeout = match form.value("timeout") {
+        "" => None,
+        text => {
+            let nanos = parse_duration(text).map_err(|error| ApiError::parameter("timeout", error))?;
+            Some(Duration::from_nanos(nanos.max(0).unsigned_abs()))
+        }
+    };
+    let lookback_delta = match form.value("lookback_delta") {
+        "" => None,
+        text => {
+            let nanos = parse_duration(text).map_err(|error| {
+                ApiError::bad_data(format!("error parsing lookback delta duration: {error}"))
+            })?;
+            Some(nanos / 1_000_000)
+        }
+    };
+    let query = form.value("query").to_owned();
+    let stats = form.value("stats");
+    let question =
+        Question { query: query.clone(), range, lookback_delta, timeout, per_step_stats: stats == "all" };
+    let evaluated = api.evaluator.evaluate(question, std::sync::Arc::clone(&api.source)).await?;
+    let mut held = evaluated.budget.hold("answers being sent");
+    // Room for it was there a moment ago; if it is not now, the answer is sent all the same.
+    let _ = held.resize(answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes());
+    let stats = (!stats.is_empty()).then_some(evaluated.timings);
+    let mut text = AnswerText::new(evaluated.answer, &query, limit, stats, Vec::new(), Some(held));
+    let first = text.next().unwrap_or_default();
+    match text.next() {
+        None => Ok(json(Body::from(first))),
+        Some(second) => {
+            let pieces = [first, second].into_iter().chain(text).map(Ok::<_, Infallible>);
+            Ok(json(Body::from_stream(futures::stream::iter(pieces))))
+        }
+    }
+}
+
+/// Bytes that a value holds, about.
+fn answer_bytes(value: &Value) -> usize {
+    match value {
+        Value::Scalar { .. } => 0,
+        Value::String { text, .. } => text.len(),
+        Value::Vector { samples, .. } => {
+            samples.iter().map(|sample| sample.labels.bytes() + size_of_val(sample)).sum()
+        }
+        Value::Matrix { series, .. } => {
+            series.iter().map(|row| row.labels.bytes() + row.column.bytes() + size_of_val(row)).sum()
+        }
+        Value::RangeVector { series } => {
+            series.iter().map(|one| one.labels.bytes() + one.samples.bytes() + size_of_val(one)).sum()
+        }
+    }
+}
+
+/// There are no exemplars in blocks.
+pub(super) async fn exemplars(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
+    let start = form.time_or("start", MIN_TIME)?;
+    let end = form.time_or("end", MAX_TIME)?;
+    if end < start {
+        return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
+    }
+    super::syntax::parse(form.value("query"), &api).map_err(ApiError::bad_data)?;
+    Ok(success(b"[]", &[]))
+}

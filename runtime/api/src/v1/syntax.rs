@@ -1,0 +1,33 @@
+//! `format_query` and `parse_query`: what needs the text of a query only.
+
+use axum::extract::State;
+use axum::response::Response;
+use promql_syntax::Expr;
+
+use super::{Api, success};
+use crate::error::ApiError;
+use crate::form::Form;
+use crate::json::push_text_for_html;
+
+/// Parses a query by the feature flags of the server; the error is the text that Prometheus has for it.
+pub(super) fn parse(query: &str, api: &Api) -> Result<Expr, String> {
+    let (expr, errors) = promql_syntax::parse_with(query, &api.evaluator.options().parse);
+    match expr {
+        Some(expr) if errors.is_empty() => Ok(expr),
+        _ => Err(promql_syntax::prometheus_error_text(&errors, query).unwrap_or_default()),
+    }
+}
+
+pub(super) async fn format_query(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
+    let expr = parse(form.value("query"), &api).map_err(|error| ApiError::parameter("query", error))?;
+    let mut data = Vec::new();
+    push_text_for_html(&mut data, &expr.to_string());
+    Ok(success(&data, &[]))
+}
+
+pub(super) async fn parse_query(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
+    let expr = parse(form.value("query"), &api).map_err(|error| ApiError::parameter("query", error))?;
+    let mut data = Vec::new();
+    push_text_for_html(&mut data, &expr.to_string());
+    Ok(success(&data, &[]))
+}
