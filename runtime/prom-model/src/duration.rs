@@ -150,9 +150,10 @@ impl FromStr for PromDuration {
             let at = units.iter().position(|(name, _)| *name == unit).ok_or_else(invalid)?;
             let (_, millis) = units[at];
             units = &units[at + 1..];
-            // Only digits are left here, so a failure to parse is a number beyond i64.
-            let count: i64 = digits.parse().map_err(|_| out_of_range())?;
-            let part = count.checked_mul(millis).ok_or_else(out_of_range)?;
+            // Only digits are left here, so a failure to parse is a number that Go's unsigned integers cannot hold.
+            let count: u64 = digits.parse().map_err(|_| invalid())?;
+            let part = i64::try_from(count).ok().and_then(|count| count.checked_mul(millis));
+            let part = part.ok_or_else(out_of_range)?;
             total = total.checked_add(part).filter(|t| *t <= MAX_MILLIS).ok_or_else(out_of_range)?;
             rest = tail;
         }
@@ -243,7 +244,7 @@ mod tests {
             let error = DurationError::UnknownUnit { unit: unit.into(), text: text.into() };
             assert_eq!(parse(text), Err(error), "{text}");
         }
-        for text in ["294y", "200y10400w", "107675d", "99999999999999999999s", "2584200h"] {
+        for text in ["294y", "200y10400w", "107675d", "9999999999999999999s", "2584200h"] {
             assert_eq!(parse(text), Err(DurationError::OutOfRange(text.into())), "{text}");
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Lexer<'i> {
     in_duration: bool,
     colon_seen: bool,
     duration_seen: bool,
+    /// Whether a series with values is read, not a query.
+    in_series: bool,
     done: bool,
 }
 
@@ -63,8 +65,14 @@ impl<'i> Lexer<'i> {
             in_duration: false,
             colon_seen: false,
             duration_seen: false,
+            in_series: false,
             done: false,
         }
+    }
+
+    /// A lexer for the labels of a series with values; see `next_series_token` for the values.
+    pub(crate) fn for_series(input: &'i str) -> Self {
+        Lexer { in_series: true, ..Lexer::new(input) }
     }
 
     /// The next token.

@@ -44,6 +44,7 @@ pub fn parse_with(input: &str, options: &ParseOptions) -> (Option<Expr>, Vec<Par
     }
     let expr = expr.map(|mut node| {
         crate::check::check(&mut node.expr, input, &mut errors);
+        errors.append(&mut parser.refused);
         node.expr
     });
     (expr, errors)
@@ -78,6 +79,8 @@ struct Parser<'i> {
     /// Whether the arguments of an aggregation are being read, which messages say.
     in_aggregation: bool,
     errors: Vec<ParseError>,
+    /// What Prometheus accepts and we do not. Said last, where nothing else is wrong.
+    refused: Vec<ParseError>,
 }
 
 impl<'i> Parser<'i> {
@@ -93,6 +96,7 @@ impl<'i> Parser<'i> {
             nesting: 0,
             in_aggregation: false,
             errors: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -278,7 +282,12 @@ impl<'i> Parser<'i> {
             if left || self.at_keyword(Keyword::GroupRight) {
                 self.bump();
                 matching.cardinality = if left { Cardinality::ManyToOne } else { Cardinality::OneToMany };
-                if self.at(&TokenKind::LeftParen) {
+                let fill = matches!(
+                    self.token.kind,
+                    TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight)
+                );
+                // Only what can follow makes it a list that is left out.
+                if self.at(&TokenKind::LeftParen) || !(fill || self.token.kind.starts_expression()) {
                     matching.include = self.label_list()?;
                 }
             }
@@ -320,7 +329,8 @@ impl<'i> Parser<'i> {
         match expr {
             Expr::Number(mut number) => {
                 if op == UnaryOp::Minus {
-                    number.value = -number.value;
+                    // A NaN keeps its sign so.
+                    number.value *= -1.0;
                 }
                 number.span.start = start;
                 Ok(Node { expr: Expr::Number(number), depth })

@@ -57,6 +57,18 @@ fn quoted(text: &str) -> String {
     quote(text).replace('\u{fffd}', "\\ufffd")
 }
 
+/// Quotes bytes: as text where they are some, else as `\xff`.
+pub(crate) fn quoted_bytes(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let text = quoted(chunk.valid());
+        out.push_str(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(""));
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    out.push('"');
+    out
+}
+
 /// Prints seconds as a duration.
 fn seconds(value: f64) -> PromDuration {
     PromDuration::from_millis((value * 1000.0).round() as i64)
@@ -70,16 +82,10 @@ impl Display for NumberLiteral {
 
 impl Display for StringLiteral {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Some(bytes) = &self.bytes else { return f.write_str(&quoted(&self.value)) };
-        f.write_char('"')?;
-        for chunk in bytes.utf8_chunks() {
-            let quoted = quoted(chunk.valid());
-            f.write_str(quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"')).unwrap_or(""))?;
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
+        match &self.bytes {
+            Some(bytes) => f.write_str(&quoted_bytes(bytes)),
+            None => f.write_str(&quoted(&self.value)),
         }
-        f.write_char('"')
     }
 }
 

@@ -45,7 +45,7 @@ pub enum SequenceValue {
 
 /// Reads a series description. Errors are Prometheus' own, where it has one; it shows only the first.
 pub fn series_description(text: &str) -> Result<SeriesDescription, ParseError> {
-    let mut lexer = Lexer::new(text);
+    let mut lexer = Lexer::for_series(text);
     let labels = labels::read(&mut lexer, text)?;
     let mut place = SeriesPlace::default();
     let token = lexer.next_series_token(&mut place);
@@ -68,8 +68,11 @@ struct Reader<'i> {
 
 impl Reader<'_> {
     fn values(&mut self) -> Read<()> {
+        let mut context = CONTEXT;
         while !self.at(&SeriesTokenKind::End) {
-            self.expect(&SeriesTokenKind::Space, CONTEXT)?;
+            self.expect(&SeriesTokenKind::Space, context)?;
+            // Where the values may end, Prometheus has forgotten that they were being read.
+            context = "";
             if !self.at(&SeriesTokenKind::End) {
                 self.item()?;
             }
@@ -114,10 +117,8 @@ impl Reader<'_> {
             return Ok(STALE_NAN);
         }
         let negative = self.eat(&SeriesTokenKind::Sub);
-        if !negative {
-            self.eat(&SeriesTokenKind::Add);
-        }
-        let value = self.number(CONTEXT)?;
+        let signed = negative || self.eat(&SeriesTokenKind::Add);
+        let value = self.number(if signed { CONTEXT } else { "" })?;
         Ok(if negative { -value } else { value })
     }
 
@@ -197,10 +198,12 @@ impl Reader<'_> {
 }
 
 fn unexpected(token: &str, context: &str, expected: &str) -> String {
-    let mut message = format!("unexpected {token} in {context}");
-    if !expected.is_empty() {
-        message.push_str(", expected ");
-        message.push_str(expected);
+    let mut message = format!("unexpected {token}");
+    for (word, text) in [(" in ", context), (", expected ", expected)] {
+        if !text.is_empty() {
+            message.push_str(word);
+            message.push_str(text);
+        }
     }
     message
 }

@@ -185,7 +185,7 @@ impl Token {
 }
 
 /// The text in quotes, cut after ten characters.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     if text.len() <= 10 {
         return quote(text);
     }

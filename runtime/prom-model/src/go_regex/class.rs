@@ -95,7 +95,14 @@ fn unicode(name: &str) -> Option<ClassUnicode> {
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_') {
         return None;
     }
-    ["gc", "sc"].into_iter().find_map(|property| {
+    // Names are case sensitive, and categories have no long ones.
+    let mut letters = name.chars();
+    let capital = letters.next().is_some_and(|c| c.is_ascii_uppercase());
+    if !capital || letters.next().is_some_and(|c| c.is_ascii_uppercase()) {
+        return None;
+    }
+    let properties: &[&str] = if name.len() <= 2 { &["gc", "sc"] } else { &["sc"] };
+    properties.iter().find_map(|property| {
         let hir = regex_syntax::parse(&format!("\\p{{{property}={name}}}")).ok()?;
         match hir.into_kind() {
             HirKind::Class(Class::Unicode(class)) => Some(class),

@@ -7,9 +7,9 @@ use std::fmt;
 pub struct GoRegexError {
     /// What is wrong.
     pub kind: GoRegexErrorKind,
-    /// The part of the pattern that is wrong; empty where it is the whole.
+    /// What Go shows of the pattern: the part that is wrong, or all of it where a parenthesis has no other.
     pub fragment: String,
-    /// Where that part begins, as a byte offset into the pattern.
+    /// Where the part that is wrong begins, as a byte offset into the pattern.
     pub position: usize,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for GoRegexErrorKind {
 impl fmt::Display for GoRegexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error parsing regexp: {}", self.kind)?;
-        if !self.fragment.is_empty() {
+        if !self.fragment.is_empty() || self.kind == GoRegexErrorKind::TrailingBackslash {
             write!(f, ": `{}`", self.fragment)?;
         }
         Ok(())

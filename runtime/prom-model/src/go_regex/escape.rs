@@ -37,22 +37,21 @@ fn is_octal(c: char) -> bool {
     ('0'..='7').contains(&c)
 }
 
-/// Reads `41` or `{1F600}`.
+/// Reads `41` or `{1F600}`; stops behind the first character that does not belong there.
 fn hex(parser: &mut Parser<'_>) -> Option<char> {
-    let rest = parser.rest();
-    let (digits, len) = match rest.strip_prefix('{') {
-        Some(inner) => {
-            let len = inner.find('}')?;
-            (inner.get(..len)?, len + 2)
-        }
-        None => (rest.get(..2)?, 2),
-    };
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
+    let digit = |c: char| c.to_digit(16);
+    let first = parser.bump()?;
+    if first != '{' {
+        let second = parser.bump();
+        return char::from_u32(digit(first)? * 16 + second.and_then(digit)?);
     }
-    // Leading zeros are fine, so the length says nothing.
-    let significant = digits.trim_start_matches('0');
-    let code = if significant.is_empty() { 0 } else { u32::from_str_radix(significant, 16).ok()? };
-    parser.at += len;
-    char::from_u32(code)
+    let mut code: Option<u32> = None;
+    loop {
+        match parser.bump()? {
+            '}' => return code.and_then(char::from_u32),
+            // The largest character has few digits, so this cannot overflow.
+            c => code = Some(code.unwrap_or(0) * 16 + digit(c)?).filter(|code| *code <= char::MAX as u32),
+        }
+        code?;
+    }
 }

@@ -81,7 +81,12 @@ impl<'p> Parser<'p> {
     }
 
     pub(super) fn error(&self, kind: Kind, from: usize, to: usize) -> GoRegexError {
-        let fragment = self.pattern.get(from..to).unwrap_or("").to_owned();
+        let fragment = match kind {
+            // Go shows the whole pattern.
+            Kind::MissingParen | Kind::UnexpectedParen => self.pattern,
+            _ => self.pattern.get(from..to).unwrap_or(""),
+        };
+        let fragment = fragment.to_owned();
         GoRegexError { kind, fragment, position: from }
     }
 
@@ -189,7 +194,9 @@ impl<'p> Parser<'p> {
         let outer = self.flags;
         self.at += 1;
         let mut capture = None;
-        if self.eat("?P<") || self.eat("?<") {
+        // A name that the pattern has no room for is none.
+        let room = self.rest().len();
+        if (room > 3 && self.eat("?P<")) || (room > 2 && self.eat("?<")) {
             let end = self.rest().find('>').map(|len| self.at + len);
             let name = end.and_then(|end| self.pattern.get(self.at..end));
             let valid = |name: &&str| {
@@ -197,11 +204,7 @@ impl<'p> Parser<'p> {
             };
             let Some(name) = name.filter(valid) else {
                 let to = end.map_or(self.pattern.len(), |end| end + 1);
-                // `(?<=` and `(?<!` are look-behinds and no names at all.
-                let look_behind = self.rest().starts_with(['=', '!']);
-                let kind = if look_behind { Kind::InvalidPerlOp } else { Kind::InvalidNamedCapture };
-                let to = if look_behind { self.at + 1 } else { to };
-                return Err(self.error(kind, start, to));
+                return Err(self.error(Kind::InvalidNamedCapture, start, to));
             };
             capture = Some(self.group_names.len());
             self.group_names.push(Some(name.to_owned()));
@@ -249,7 +252,7 @@ impl<'p> Parser<'p> {
             }
             any = true;
         }
-        Err(self.error_to_here(Kind::MissingParen, start))
+        Err(self.error_to_here(Kind::InvalidPerlOp, start))
     }
 
     /// Reads a repetition operator without its `?`; `None` for a `{` that is plain text.

@@ -96,7 +96,7 @@ fn refuses_what_go_refuses() {
     for (pattern, kind, fragment, position) in [
         ("(?x)a", Kind::InvalidPerlOp, "(?x", 0),
         ("a(?=b)", Kind::InvalidPerlOp, "(?=", 1),
-        ("(?<=b)", Kind::InvalidPerlOp, "(?<=", 0),
+        ("(?<=b)", Kind::InvalidNamedCapture, "(?<=b)", 0),
         ("(?i-)", Kind::InvalidPerlOp, "(?i-)", 0),
         ("(?P<>a)", Kind::InvalidNamedCapture, "(?P<>", 0),
         ("(?P<a", Kind::InvalidNamedCapture, "(?P<a", 0),
@@ -115,7 +115,9 @@ fn refuses_what_go_refuses() {
         (r"\C", Kind::InvalidEscape, r"\C", 0),
         (r"\1", Kind::InvalidEscape, r"\1", 0),
         (r"\8", Kind::InvalidEscape, r"\8", 0),
-        (r"\xZZ", Kind::InvalidEscape, r"\x", 0),
+        (r"\xZZ", Kind::InvalidEscape, r"\xZZ", 0),
+        (r"\x{4G}", Kind::InvalidEscape, r"\x{4G", 0),
+        (r"\pl", Kind::InvalidCharRange, r"\pl", 0),
         (r"\é", Kind::InvalidEscape, r"\é", 0),
         (r"[a-\d]", Kind::InvalidEscape, r"\d", 3),
         ("[z-a]", Kind::InvalidCharRange, "z-a", 1),
@@ -125,8 +127,9 @@ fn refuses_what_go_refuses() {
         ("[a", Kind::MissingBracket, "[a", 0),
         ("[]", Kind::MissingBracket, "[]", 0),
         ("(a", Kind::MissingParen, "(a", 0),
-        ("a)", Kind::UnexpectedParen, ")", 1),
-        ("a)(b", Kind::UnexpectedParen, ")", 1),
+        ("a)", Kind::UnexpectedParen, "a)", 1),
+        ("a)(b", Kind::UnexpectedParen, "a)(b", 1),
+        ("ab(c", Kind::MissingParen, "ab(c", 2),
         ("a\\", Kind::TrailingBackslash, "", 1),
         (r"\Qa", Kind::UnterminatedQuote, r"\Qa", 0),
     ] {
@@ -143,7 +146,8 @@ fn refuses_what_go_refuses() {
 fn errors_read_like_gos() {
     let text = |pattern: &str| GoRegex::new(pattern).expect_err(pattern).to_string();
     assert_eq!(text("*"), "error parsing regexp: missing argument to repetition operator: `*`");
-    assert_eq!(text("(a"), "error parsing regexp: missing closing ): `(a`");
+    assert_eq!(text("x(a"), "error parsing regexp: missing closing ): `x(a`");
+    assert_eq!(text("a\\"), "error parsing regexp: trailing backslash at end of expression: ``");
 }
 
 #[test]

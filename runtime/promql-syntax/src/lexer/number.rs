@@ -12,7 +12,7 @@ impl Lexer<'_> {
     /// Reads a number or a duration, whichever the text is; a digit or a dot and a digit come next.
     pub(super) fn number_or_duration(&mut self) -> Lexed {
         let start = self.at;
-        if self.scan_number(true) {
+        if self.scan_number() {
             return Ok(TokenKind::Number);
         }
         // A duration goes on where the number ended: the letter in `5m` is what made it none.
@@ -25,9 +25,9 @@ impl Lexer<'_> {
 
     /// Goes over a number, as far as it can be one; says whether it ended as one.
     ///
-    /// Without `query`, in values of series, there are no hexadecimal numbers and an `x` may follow.
-    pub(super) fn scan_number(&mut self, query: bool) -> bool {
-        let start = self.at;
+    /// In series there are no hexadecimal numbers, and an `x` may follow.
+    pub(super) fn scan_number(&mut self) -> bool {
+        let (start, query) = (self.at, !self.in_series);
         let mut hexadecimal = false;
         if query && self.eat('0') && self.eat_any("xX") {
             hexadecimal = true;
@@ -113,11 +113,14 @@ impl NumberError {
     }
 }
 
+/// The bits of the NaN that Go reads.
+const GO_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
 /// The value of a number token.
 pub(crate) fn value(text: &str) -> Result<f64, NumberError> {
     match text.to_ascii_lowercase().as_str() {
         "inf" => return Ok(f64::INFINITY),
-        "nan" => return Ok(f64::NAN),
+        "nan" => return Ok(GO_NAN),
         _ => {}
     }
     if !underscores_separate_digits(text) {

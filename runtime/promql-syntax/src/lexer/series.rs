@@ -4,7 +4,7 @@ use prom_model::{CounterResetHint, quote};
 
 use super::{Lexer, is_alpha, is_blank, rune, starts_number};
 use crate::Span;
-use crate::token::{Token, TokenKind};
+use crate::token::{Token, TokenKind, shortened};
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ impl Lexer<'_> {
                 SeriesPlace::Buckets => self.scan_buckets(place),
                 SeriesPlace::NegativeBucket => {
                     *place = SeriesPlace::Buckets;
-                    self.series_number()
+                    self.series_number(start)
                 }
             },
         };
@@ -148,7 +148,7 @@ impl Lexer<'_> {
             _ if is_blank(c) => Ok(SeriesTokenKind::Space),
             _ if starts_number(c, self.peek()) => {
                 self.at = start;
-                self.series_number()
+                self.series_number(start)
             }
             _ if is_alpha(c) => Ok(match self.word(start) {
                 TokenKind::Number => SeriesTokenKind::Number,
@@ -171,7 +171,7 @@ impl Lexer<'_> {
             }
             Some(c) if c.is_ascii_digit() => {
                 self.at = start;
-                self.series_number()
+                self.series_number(start)
             }
             Some('}') if self.eat('}') => {
                 *place = SeriesPlace::Values;
@@ -210,8 +210,9 @@ impl Lexer<'_> {
                     return Ok(SeriesTokenKind::Sub);
                 }
                 Some(c) if c.is_ascii_digit() => {
-                    self.at = start;
-                    return self.series_number();
+                    // Letters before it become part of it.
+                    self.at -= 1;
+                    return self.series_number(start);
                 }
                 Some(']') => {
                     *place = SeriesPlace::Histogram;
@@ -228,9 +229,8 @@ impl Lexer<'_> {
         }
     }
 
-    fn series_number(&mut self) -> Lexed {
-        let start = self.at;
-        if self.scan_number(false) {
+    fn series_number(&mut self, start: usize) -> Lexed {
+        if self.scan_number() {
             return Ok(SeriesTokenKind::Number);
         }
         let text = self.input.get(start..self.at).unwrap_or("");
@@ -241,7 +241,7 @@ impl Lexer<'_> {
 impl SeriesToken {
     /// The token as messages name it.
     pub(crate) fn describe(&self, input: &str) -> String {
-        let text = quote(self.span.text(input));
+        let text = shortened(self.span.text(input));
         // Prometheus has no names for these and shows their numbers.
         let number = match &self.kind {
             SeriesTokenKind::End => return "end of input".to_owned(),

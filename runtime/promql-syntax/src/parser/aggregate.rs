@@ -1,6 +1,7 @@
 //! Aggregations and lists of labels.
 
 use super::{Node, Parsed, Parser, Stop};
+use crate::printer::quoted_bytes;
 use crate::token::{Keyword, TokenKind};
 use crate::{Aggregate, AggregateOp, Expr, Span};
 
@@ -65,6 +66,12 @@ impl Parser<'_> {
         while !self.at(&TokenKind::RightParen) {
             let label = match &self.token.kind {
                 TokenKind::String(name) => name.clone(),
+                TokenKind::Bytes(bytes) => {
+                    let message = format!("invalid label name for grouping: {}", quoted_bytes(bytes));
+                    let span = self.bump().span;
+                    self.error(span, message);
+                    return Err(Stop);
+                }
                 kind if kind.is_label_name() => self.token.span.text(self.input).to_owned(),
                 _ => return Err(self.unexpected(GROUPING, "label")),
             };

@@ -86,7 +86,8 @@ impl Parser<'_> {
                 let is_duration = self.at(&TokenKind::Duration);
                 let value = self.number();
                 if value.is_nan() || value.abs() > SECONDS_MAX {
-                    self.late_error(span, "duration out of range");
+                    let start = sign.unwrap_or(span.start);
+                    self.error(Span::new(start, span.end), "duration out of range");
                 }
                 Ok(DurationExpr::Number { value, is_duration, span })
             }
@@ -111,7 +112,9 @@ impl Parser<'_> {
                 let rhs = self.duration_expr(1, context, expected)?;
                 self.expect(&TokenKind::RightParen, context, expected)?;
                 let span = self.span_from(span.start);
-                self.needs_duration_expr(Span::new(sign.unwrap_or(span.start), span.end));
+                // Prometheus takes what is inside for the whole.
+                let inside = lhs.span().join(rhs.span());
+                self.needs_duration_expr(sign.map_or(inside, |sign| Span::new(sign, span.end)));
                 Ok(DurationExpr::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs), span })
             }
             TokenKind::LeftParen => {

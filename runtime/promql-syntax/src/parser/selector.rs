@@ -4,7 +4,7 @@ use prom_model::{METRIC_NAME, MatchOp, Matcher};
 
 use super::{Parsed, Parser, Stop};
 use crate::token::TokenKind;
-use crate::{BinaryOp, Span, VectorSelector};
+use crate::{BinaryOp, ParseError, Span, VectorSelector};
 
 const CONTEXT: &str = "label matching";
 
@@ -53,6 +53,13 @@ impl Parser<'_> {
         if failed { Err(Stop) } else { Ok(()) }
     }
 
+    /// Records that a name or value of a label, the current token, is no text; goes on with what is like it.
+    fn not_text(&mut self, bytes: &[u8]) -> String {
+        let message = "label names and values are text in UTF-8".to_owned();
+        self.refused.push(ParseError { span: self.token.span, message });
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
     fn skip_matcher(&mut self) {
         while !matches!(
             self.token.kind,
@@ -69,6 +76,7 @@ impl Parser<'_> {
         let name = match token.kind {
             TokenKind::Identifier => token.span.text(self.input).to_owned(),
             TokenKind::String(name) => name,
+            TokenKind::Bytes(bytes) => self.not_text(&bytes),
             _ => return Err(self.unexpected(CONTEXT, "identifier or \"}\"")),
         };
         let quoted = self.bump().kind != TokenKind::Identifier;
@@ -81,10 +89,11 @@ impl Parser<'_> {
             _ => return Err(self.unexpected(CONTEXT, "label matching operator")),
         };
         self.bump();
-        let TokenKind::String(value) = &self.token.kind else {
-            return Err(self.unexpected(CONTEXT, "string"));
+        let value = match self.token.kind.clone() {
+            TokenKind::String(value) => value,
+            TokenKind::Bytes(bytes) => self.not_text(&bytes),
+            _ => return Err(self.unexpected(CONTEXT, "string")),
         };
-        let value = value.clone();
         let span = token.span.join(self.bump().span);
         match Matcher::new(op, name, value) {
             Ok(matcher) => Ok(Some(matcher)),

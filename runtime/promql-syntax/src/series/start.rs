@@ -26,7 +26,7 @@ pub fn start_timestamps(line: &str) -> Result<StartTimestamps, ParseError> {
         let message = "invalid @st line: missing value sequence".to_owned();
         return Err(ParseError { span: Span::new(0, line.len()), message });
     };
-    let labels = labels::read(&mut Lexer::new(series), series)?;
+    let labels = labels::read(&mut Lexer::for_series(series), series)?;
     let mut offsets_ms = Vec::new();
     for item in values.split_whitespace() {
         read_item(item, &mut offsets_ms).map_err(|wrong| {
