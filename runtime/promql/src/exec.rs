@@ -14,6 +14,7 @@ mod measure;
 mod merge;
 mod range;
 mod select;
+mod statistics_only;
 mod stretch;
 mod subquery;
 
@@ -28,7 +29,7 @@ use crate::engine::EngineOptions;
 use crate::plan::{Kind, Node, Selection};
 use crate::{
     Annotation, Annotations, Answer, Control, LabelSet, Projection, QueryError, QueryRange, QueryStats, Row,
-    Select, SeriesSet, SeriesSource, Symbol, Symbols,
+    Select, SeriesSet, SeriesSource, Steps, Symbol, Symbols,
 };
 
 /// Gives the series of an expression, one after another.
@@ -100,7 +101,15 @@ impl Run {
             histogram_stats_only: selection.histogram_stats_only,
             series_only: false,
         };
-        Ok(self.source.select(&select)?)
+        let set = self.source.select(&select)?;
+        if !selection.histogram_stats_only {
+            return Ok(set);
+        }
+        // Such a selector is in no subquery, so its times are those of the query.
+        let times = Steps::new(first, last, self.query_step);
+        let times = times.times().map(|time| selection.time(time).saturating_add(ahead)).collect();
+        let visits = statistics_only::Visits { times, back: back.saturating_add(ahead) };
+        Ok(Box::new(statistics_only::Reduced { set, visits }))
     }
 
     /// Takes the metric's labels off a row: now, or at the end of the query where names go late.

@@ -7,6 +7,7 @@ mod invariant;
 mod lower;
 mod projection;
 mod propagation;
+mod statistics;
 
 use prom_model::Matcher;
 use promql_syntax::{AggregateOp, BinaryOp, Function, RangeExtension, Span, ValueType, VectorMatching};
@@ -228,6 +229,7 @@ impl Node {
 pub(crate) fn optimise(plan: &mut Node) {
     propagation::apply(plan);
     projection::apply(plan);
+    statistics::apply(plan);
 }
 
 impl RangeInput {

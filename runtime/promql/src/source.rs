@@ -48,7 +48,8 @@ pub struct Select {
     pub range: i64,
     /// The function around the selector, empty if there is none. A hint.
     pub function: &'static str,
-    /// Whether `count` and `sum` of native histograms are enough; buckets may be left out. A hint.
+    /// Whether `count` and `sum` of native histograms are enough. A hint: a source that leaves buckets out sets the counter
+    /// reset hints that they tell.
     pub histogram_stats_only: bool,
     /// Whether the samples do not matter at all, only which series there are.
     pub series_only: bool,

@@ -111,6 +111,7 @@ impl Lower {
             "step" => return Ok(Kind::Number(self.times.step)),
             _ => {}
         }
+        refuse_bytes(call)?;
         let mut args = Vec::with_capacity(call.args.len());
         let mut range = None;
         for arg in &call.args {
@@ -184,4 +185,24 @@ impl Lower {
             AtModifier::Time(time) => time.as_millis(),
         })
     }
+}
+
+/// Refuses names of labels that are no UTF-8.
+fn refuse_bytes(call: &CallExpr) -> Result<(), QueryError> {
+    let function = call.function.name;
+    if !matches!(function, "label_replace" | "label_join") {
+        return Ok(());
+    }
+    // Sources come first, as Prometheus looks at them; that of label_replace may have any name.
+    let sources = call.args.iter().skip(3).map(|arg| ("source", arg)).filter(|_| function == "label_join");
+    let targets = call.args.iter().skip(1).take(1).map(|arg| ("destination", arg));
+    for (role, arg) in sources.chain(targets) {
+        if let Expr::String(text) = arg.without_parens()
+            && let Some(bytes) = &text.bytes
+        {
+            let name = String::from_utf8_lossy(bytes);
+            return Err(QueryError::execution(format!("invalid {role} label name in {function}(): {name}")));
+        }
+    }
+    Ok(())
 }
