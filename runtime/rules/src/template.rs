@@ -6,7 +6,6 @@
 mod exec;
 mod fmt;
 mod functions;
-mod histogram;
 mod time;
 mod value;
 

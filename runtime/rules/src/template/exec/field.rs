@@ -3,7 +3,6 @@
 use prom_config::template::{Operand, Term};
 use prom_model::{CounterResetHint, FloatHistogram};
 
-use super::super::histogram;
 use super::super::time::{
     Method, Param as MethodParam, duration_method, month_name, time_method, weekday_name,
 };
@@ -105,7 +104,7 @@ impl<'t> Run<'t, '_> {
             Value::Histogram(histogram) if matches!(name, "String" | "UsesCustomBuckets") => {
                 self.arguments(dot, name, &[], false, arguments, last)?;
                 return Ok(match name {
-                    "String" => Value::Text(histogram::shown(histogram)),
+                    "String" => Value::Text(histogram.to_string()),
                     _ => Value::Bool(histogram.uses_custom_buckets()),
                 });
             }

@@ -2,7 +2,6 @@
 
 use prom_model::quote;
 
-use super::super::histogram;
 use super::super::value::{Data, Element, Value};
 use super::spec::Spec;
 use super::verb;
@@ -46,7 +45,7 @@ pub(super) fn print(out: &mut String, value: &Value, verb: char, spec: &Spec, de
             ];
             structure(out, value.type_name(), &fields, verb, spec, depth);
         }
-        Value::Histogram(histogram) => out.push_str(&histogram::shown(histogram)),
+        Value::Histogram(histogram) => out.push_str(&histogram.to_string()),
         _ => verb::bad(out, value, verb),
     }
 }

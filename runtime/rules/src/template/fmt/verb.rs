@@ -2,7 +2,6 @@
 
 use prom_model::{go_float, quote};
 
-use super::super::histogram;
 use super::super::time::{Time, go_duration, month_name, weekday_name};
 use super::super::value::{IntType, Value};
 use super::compound;
@@ -75,7 +74,7 @@ fn own_text(value: &Value) -> Option<String> {
         Value::Int(number, IntType::Weekday) => Some(weekday_name(*number)),
         Value::Time(time) | Value::PlainTime(time) => Some(Time::to_string(time)),
         Value::Duration(nanos) | Value::PlainDuration(nanos) => Some(go_duration(*nanos)),
-        Value::Histogram(histogram) => Some(histogram::shown(histogram)),
+        Value::Histogram(histogram) => Some(histogram.to_string()),
         _ => None,
     }
 }
