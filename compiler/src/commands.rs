@@ -26,6 +26,7 @@ mod man;
 #[cfg(target_os = "linux")]
 mod ps;
 mod render;
+mod rules;
 mod tree;
 #[cfg(target_os = "linux")]
 mod up;
@@ -105,6 +106,8 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Supervised(up::supervised::Args),
+    /// Test rules
+    Rules(rules::Args),
     /// Show who talks to whom
     Graph(graph::Args),
     /// Print a completion script
@@ -152,6 +155,7 @@ fn run(console: &Console, command: Command) -> anyhow::Result<Exit> {
         Command::Ps(args) => ps::run(console, &args),
         #[cfg(target_os = "linux")]
         Command::Supervised(args) => up::supervised::run(&args),
+        Command::Rules(args) => rules::run(console, &args),
         Command::Graph(args) => graph::run(console, &args),
         Command::Completions(args) => completions::run(console, &args),
         Command::Man(args) => man::run(console, &args),

@@ -11,5 +11,6 @@ pub mod model;
 pub mod pipeline;
 pub mod render;
 pub mod report;
+pub mod rule_tests;
 pub mod source;
 pub mod topology;

@@ -13,6 +13,8 @@ mod short;
 mod shown;
 mod xml;
 
+pub(crate) use xml::escape as escape_xml;
+
 /// In which shape findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {

@@ -35,7 +35,7 @@ pub(super) fn checkstyle(diagnostics: &[Diagnostic], sources: &Sources) -> Strin
 }
 
 /// Escapes text for element content and attribute values; characters that XML 1.0 forbids are replaced.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -17,6 +17,7 @@ pub use alert::{ALERT_NAME, Alert, AlertState, AlertingRule};
 pub use error::RuleError;
 pub use file::{FileOptions, read_rules, read_unit_tests};
 pub use group::{Failure, Group, GroupContext, Rule};
+pub use promql_syntax::ParseOptions;
 pub use query::{BoxError, QueryFn, RuleStorage, Sample, SampleValue};
 pub use record::RecordingRule;
 pub use template::{AlertTemplate, TemplateData, TemplateError};
