@@ -44,6 +44,8 @@ pub struct Control {
     pub budget: Budget,
     /// Where it waits for its turn.
     pub pace: Option<Arc<dyn Pace>>,
+    /// Whether samples are counted for each step too.
+    pub step_stats: bool,
     /// Measures what each operator does; the answer says it then.
     pub stopwatch: Option<Stopwatch>,
 }
@@ -57,6 +59,7 @@ impl Control {
             deadline: None,
             budget: Budget::unlimited(),
             pace: None,
+            step_stats: false,
             stopwatch: None,
         }
     }

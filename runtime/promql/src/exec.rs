@@ -25,8 +25,11 @@ use promql_syntax::ValueType;
 
 use measure::Measures;
 
+pub(crate) use select::histogram_samples;
+
 use crate::engine::EngineOptions;
 use crate::plan::{Kind, Node, Selection};
+use crate::stats::Tallies;
 use crate::{
     Annotation, Annotations, Answer, Control, LabelSet, Projection, QueryError, QueryRange, QueryStats, Row,
     Select, SeriesSet, SeriesSource, Steps, Symbol, Symbols,
@@ -55,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) annotations: Annotations,
     /// What is counted.
     pub(crate) stats: QueryStats,
+    /// Samples that are counted.
+    pub(crate) tallies: Tallies,
     /// What is known of each node, where the run is analysed.
     pub(crate) measures: Option<Measures>,
     /// Whether series may become alike where they usually do not, so that more of them have to wait in memory.
@@ -193,6 +198,7 @@ pub(crate) fn run(
             query_step,
             annotations: Annotations::default(),
             stats: QueryStats::default(),
+            tallies: Tallies::new(plan.steps, control.step_stats),
             measures: None,
             careful,
             wants_care: false,
@@ -210,6 +216,7 @@ pub(crate) fn run(
         (value, run) = attempt(true);
     }
     let value = value?;
+    run.tallies.finish(&mut run.stats);
     run.stats.bytes_peak = run.control.budget.peak();
     let analysis = run.measures.map(Measures::into_stats);
     Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats, analysis })
@@ -234,7 +241,12 @@ fn operator(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError>
             let input = vector(child, run)?;
             Ok(merge::unless_unique(Box::new(constant::Negate::new(input)), child, run))
         }
-        Kind::Invariant(child) => Ok(Box::new(constant::Repeat::new(vector(child, run)?, node.steps))),
+        Kind::Invariant(child) => {
+            let above = run.tallies.enter_once(child.steps);
+            let input = vector(child, run);
+            run.tallies.leave(above);
+            Ok(Box::new(constant::Repeat::new(input?, node.steps)))
+        }
         Kind::RangeVector(_) | Kind::Number(_) | Kind::Text(_) => Err(QueryError::execution(format!(
             "unexpected {} where an instant vector is wanted",
             node.value_type
@@ -255,7 +267,10 @@ fn numbers(node: &Node, run: &mut Run) -> Result<Vec<f64>, QueryError> {
     match &node.kind {
         Kind::Number(number) => Ok(vec![*number; node.steps.count]),
         Kind::Invariant(child) => {
-            let first = scalar(child, run)?.first().copied().unwrap_or(f64::NAN);
+            let above = run.tallies.enter_once(child.steps);
+            let first = scalar(child, run);
+            run.tallies.leave(above);
+            let first = first?.first().copied().unwrap_or(f64::NAN);
             Ok(vec![first; node.steps.count])
         }
         Kind::Negate(child) => Ok(scalar(child, run)?.into_iter().map(|value| -value).collect()),

@@ -126,6 +126,14 @@ impl RangeInput {
         }
     }
 
+    /// Whether `@` makes it the same at each step.
+    pub(crate) fn is_fixed(&self) -> bool {
+        match &self.source {
+            RangeSource::Selector(selection) => selection.at.is_some(),
+            RangeSource::Subquery { at, .. } => at.is_some(),
+        }
+    }
+
     /// `anchored` or `smoothed`.
     pub(crate) fn extension(&self) -> Option<RangeExtension> {
         match &self.source {

@@ -3,6 +3,7 @@
 use std::vec::IntoIter;
 
 use crate::exec::Run;
+use crate::stats::Tally;
 use crate::{
     Annotations, Column, Held, LabelSet, QueryError, Row, SampleReader, Samples, SeriesBatch, SeriesSet,
     Steps, Symbols,
@@ -25,7 +26,7 @@ pub(super) struct SeriesInput<'a> {
     /// What is to be said.
     pub(super) annotations: &'a mut Annotations,
     /// Samples touched.
-    pub(super) touched: &'a mut u64,
+    pub(super) touched: &'a mut Tally,
     /// Memory for the windows of ranges.
     pub(super) windows: &'a mut super::range::Windows,
 }
@@ -44,6 +45,8 @@ pub(super) struct Scan<W> {
     ready: IntoIter<Row>,
     workers: Vec<Worker>,
     held: Held,
+    /// The part of the plan for which samples are counted.
+    part: usize,
     finished: bool,
 }
 
@@ -53,7 +56,7 @@ struct Worker {
     samples: Samples,
     spare: Vec<Column>,
     annotations: Annotations,
-    touched: u64,
+    touched: Tally,
     windows: super::range::Windows,
 }
 
@@ -61,7 +64,11 @@ impl<W: SeriesWork> Scan<W> {
     pub(super) fn new(set: Box<dyn SeriesSet>, work: W, steps: Steps, run: &Run) -> Self {
         let batch_series = (BATCH_BYTES / (steps.count * 8 + 256)).clamp(16, 2048);
         let mut workers = Vec::new();
-        workers.resize_with(run.options.workers.max(1), Worker::default);
+        let part = run.tallies.current();
+        workers.resize_with(run.options.workers.max(1), || Worker {
+            touched: run.tallies.tally(part),
+            ..Worker::default()
+        });
         Scan {
             set,
             work,
@@ -70,6 +77,7 @@ impl<W: SeriesWork> Scan<W> {
             ready: Vec::new().into_iter(),
             workers,
             held: run.control.budget.hold("series being read"),
+            part,
             finished: false,
         }
     }
@@ -145,7 +153,8 @@ impl<W: SeriesWork> Scan<W> {
         }
         for worker in &mut self.workers {
             run.annotations.merge(std::mem::take(&mut worker.annotations));
-            run.stats.samples_total += std::mem::take(&mut worker.touched);
+            run.tallies.merge(self.part, &worker.touched);
+            worker.touched = run.tallies.tally(self.part);
         }
         let read: usize = self.workers.iter().map(|worker| worker.samples.bytes()).sum();
         self.held.resize(rows.iter().map(|row| row.column.bytes()).sum::<usize>() + read)?;

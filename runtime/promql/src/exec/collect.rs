@@ -3,6 +3,7 @@
 use promql_syntax::ValueType;
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
+use super::select::histogram_samples;
 use super::subquery::SubquerySamples;
 use super::{Run, merge, scalar, text, vector};
 use crate::plan::{Kind, Node, RangeInput, RangeSource};
@@ -117,7 +118,10 @@ fn range_vector(input: &RangeInput, steps: Steps, run: &mut Run) -> Result<Value
             }
         }
         RangeSource::Subquery { input, .. } => {
-            let mut rows = SubquerySamples::new(input, run)?;
+            let above = run.tallies.enter_once(input.steps);
+            let rows = SubquerySamples::new(input, run);
+            run.tallies.leave(above);
+            let mut rows = rows?;
             while let Some((row, samples)) = rows.next(run)? {
                 let mut labels = row.labels.clone();
                 if row.drop_name {
@@ -145,7 +149,10 @@ impl SeriesWork for Raw<'_> {
         series.samples.remove_stale();
         let samples = self.extension.cut(series.samples, self.bounds)?;
         if !samples.is_empty() {
-            *series.touched += samples.timestamps.len() as u64;
+            let histograms: u64 =
+                samples.histograms.iter().map(|histogram| histogram_samples(histogram)).sum();
+            let touched = samples.timestamps.len() as u64 + histograms;
+            series.touched.add(0, touched, touched);
             let mut labels = LabelSet::new();
             labels.assign(series.labels);
             self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((labels, samples));

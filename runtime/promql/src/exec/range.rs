@@ -4,9 +4,11 @@ use promql_syntax::{RangeExtension, Span};
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
 use super::function::range::{RangeFunction, find, smooth};
+use super::select::histogram_samples;
 use super::subquery::SubquerySamples;
 use super::{Operator, Run, merge, scalar};
 use crate::plan::{Node, RangeCall, RangeInput, RangeSource, Selection};
+use crate::stats::Tally;
 use crate::{Annotations, Column, QueryError, Row, Samples, Steps, Symbol};
 
 /// The same for all series of a call.
@@ -25,6 +27,10 @@ pub(crate) struct RangeArgs {
     pub(crate) lookback: i64,
     /// Whether start timestamps tell of counter resets.
     pub(crate) use_start_timestamps: bool,
+    /// Whether `@` gives all steps the same window.
+    pub(crate) once: bool,
+    /// Whether samples are values of a subquery, which are not read from storage.
+    pub(crate) of_subquery: bool,
     /// Whether `__type__` tells counters.
     pub(crate) type_and_unit_labels: bool,
     /// Where the call stands.
@@ -74,10 +80,49 @@ impl Windows {
         }
     }
 
-    /// The samples touched at all steps together.
-    fn touched(&self) -> u64 {
-        self.floats.iter().map(|(from, to)| u64::from(to - from)).sum()
+    /// Counts the samples of all windows; those that are in the window before too are not read again.
+    fn count(&self, samples: &Samples, args: &RangeArgs, tally: &mut Tally) {
+        let is_read = |step: usize| !args.of_subquery && (step == 0 || !args.once);
+        if self.histograms.is_empty() && !tally.has_steps() {
+            let touched = self.floats.iter().map(|(from, to)| u64::from(to - from)).sum();
+            let read = match self.floats.first() {
+                Some((from, to)) if args.once => u64::from(to - from),
+                _ => new_samples(&self.floats),
+            };
+            return tally.add(0, touched, if args.of_subquery { 0 } else { read });
+        }
+        let mut sizes = vec![0];
+        if !self.histograms.is_empty() {
+            sizes.extend(samples.histograms.iter().scan(0, |sum, histogram| {
+                *sum += histogram_samples(histogram);
+                Some(*sum)
+            }));
+        }
+        let size = |from: u32, to: u32| {
+            let upto = |at: u32| sizes.get(at as usize).copied().unwrap_or(0);
+            upto(to) - upto(from)
+        };
+        let (mut float_before, mut histogram_before) = (0, 0);
+        for (step, (from, to)) in self.floats.iter().copied().enumerate() {
+            let (histogram_from, histogram_to) = self.histograms.get(step).copied().unwrap_or((0, 0));
+            let touched = u64::from(to - from) + size(histogram_from, histogram_to);
+            let read = u64::from(to - from.max(float_before).min(to))
+                + size(histogram_from.max(histogram_before).min(histogram_to), histogram_to);
+            tally.add(step, touched, if is_read(step) { read } else { 0 });
+            (float_before, histogram_before) = (to, histogram_to);
+        }
     }
+}
+
+/// How many samples are in windows, those that two share counted once.
+fn new_samples(windows: &[(u32, u32)]) -> u64 {
+    let mut before = 0;
+    let new = windows.iter().map(|&(from, to)| {
+        let new = to - from.max(before).min(to);
+        before = to;
+        u64::from(new)
+    });
+    new.sum()
 }
 
 /// Two cursors walk over the times once.
@@ -125,9 +170,12 @@ pub(super) fn samples_of(
             let scan = Scan::new(set, calculation, node.steps, run);
             Box::new(OverSelector { scan, keeps_name })
         }
-        RangeSource::Subquery { input, .. } => {
-            let rows = SubquerySamples::new(input, run)?;
-            Box::new(OverSubquery { rows, calculation, keeps_name, windows: Windows::default() })
+        RangeSource::Subquery { input, offset, .. } => {
+            let part = run.tallies.current();
+            let above = run.tallies.enter_subquery(input.steps, *offset, call.input.range);
+            let rows = SubquerySamples::new(input, run);
+            run.tallies.leave(above);
+            Box::new(OverSubquery { rows: rows?, calculation, keeps_name, windows: Windows::default(), part })
         }
     };
     let one_name = match &call.input.source {
@@ -158,6 +206,8 @@ pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Resul
         extension: call.input.extension(),
         lookback: run.options.lookback_delta,
         use_start_timestamps: run.options.use_start_timestamps,
+        once: call.input.is_fixed(),
+        of_subquery: matches!(call.input.source, RangeSource::Subquery { .. }),
         type_and_unit_labels: run.options.type_and_unit_labels,
         span: node.span,
         range_span: call.input.span,
@@ -192,6 +242,8 @@ impl Smooth {
             extension: Some(RangeExtension::Smoothed),
             lookback: run.options.lookback_delta,
             use_start_timestamps: false,
+            once: selection.at.is_some(),
+            of_subquery: false,
             type_and_unit_labels: false,
             span: selection.span,
             range_span: selection.span,
@@ -223,7 +275,7 @@ fn on_windows(
 ) -> Result<(), QueryError> {
     series.samples.remove_stale();
     series.windows.find(series.samples, args);
-    *series.touched += series.windows.touched();
+    series.windows.count(series.samples, args, series.touched);
     let label = |name: Symbol| {
         let found = series.labels.iter().find(|(known, _)| *known == name);
         found.map_or("", |(_, value)| series.symbols.text(*value))
@@ -257,6 +309,8 @@ struct OverSubquery {
     calculation: Calculation,
     keeps_name: bool,
     windows: Windows,
+    /// The part of the plan for which samples are counted.
+    part: usize,
 }
 
 impl Operator for OverSubquery {
@@ -266,7 +320,7 @@ impl Operator for OverSubquery {
             row.column.reset(self.calculation.args.steps.count);
             row.labels.assign(inner.labels.as_slice());
             row.drop_name = inner.drop_name;
-            let mut touched = 0;
+            let mut touched = run.tallies.tally(self.part);
             let mut series = SeriesInput {
                 samples,
                 labels: inner.labels.as_slice(),
@@ -276,7 +330,7 @@ impl Operator for OverSubquery {
                 windows: &mut self.windows,
             };
             self.calculation.evaluate(&mut series, &mut row.column)?;
-            run.stats.samples_total += touched;
+            run.tallies.merge(self.part, &touched);
             if row.column.is_empty() {
                 continue;
             }

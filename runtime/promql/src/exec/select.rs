@@ -81,7 +81,6 @@ impl SeriesWork for Latest {
                     if is_stale(value) {
                         continue;
                     }
-                    *series.touched += 1;
                     let start = || samples.start_timestamps.get(at).copied().unwrap_or(0);
                     out.set_float(step, self.picked(value, t, start));
                 }
@@ -89,7 +88,6 @@ impl SeriesWork for Latest {
                     let Some(found) = samples.histograms.get(at).filter(|found| !found.is_stale()) else {
                         continue;
                     };
-                    *series.touched += histogram_samples(found);
                     let start = || samples.histogram_start_timestamps.get(at).copied().unwrap_or(0);
                     match self.pick {
                         Pick::InfoTimestamp => {
@@ -107,6 +105,7 @@ impl SeriesWork for Latest {
                 _ => {}
             }
         }
+        series.touched.add_column(out);
         Ok(())
     }
 }
@@ -122,7 +121,7 @@ impl Latest {
 }
 
 /// How many samples a histogram counts for.
-pub(super) fn histogram_samples(histogram: &prom_model::FloatHistogram) -> u64 {
+pub(crate) fn histogram_samples(histogram: &prom_model::FloatHistogram) -> u64 {
     // Prometheus: its size in memory in units of a float sample (16 bytes), with the time.
     let spans = (histogram.positive_spans.len() + histogram.negative_spans.len()) * 8;
     let floats =

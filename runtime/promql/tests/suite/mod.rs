@@ -1,0 +1,5 @@
+//! One module per subject.
+
+mod analysis;
+mod memory;
+mod statistics;
