@@ -35,9 +35,21 @@ pub fn push_go_float(into: &mut String, value: f64) {
         let _ = write!(into, "{value}");
     } else {
         into.truncate(mantissa_end);
+        if is_odd_quarter(value) && into.ends_with('3') {
+            into.pop();
+            into.push('2');
+        }
         let sign = if exponent < 0 { '-' } else { '+' };
         let _ = write!(into, "e{sign}{:02}", exponent.abs());
     }
+}
+
+/// Whether the number is n + 1/4 so large that `.2` and `.3` both read back as it, being equally near: then Go prints `.2`.
+/// No other float has two shortest texts.
+fn is_odd_quarter(value: f64) -> bool {
+    const FROM: f64 = (1u64 << 49) as f64;
+    const TO: f64 = (1u64 << 51) as f64;
+    (FROM..TO).contains(&value.abs()) && value.abs().fract() == 0.25
 }
 
 #[cfg(test)]
@@ -61,6 +73,9 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
             (5e-324, "5e-324"),
+            (1_202_570_998_376_354.25, "1.2025709983763542e+15"),
+            (1_202_570_998_376_354.75, "1.2025709983763548e+15"),
+            (-902_286_420_523_789.25, "-9.022864205237892e+14"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),

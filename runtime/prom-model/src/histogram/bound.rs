@@ -25,8 +25,7 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
     let whole = |exponent: i64| match exponent {
         1024 => f64::MAX,
         1025.. => f64::INFINITY,
-        ..-1074 => 0.0,
-        exponent => 2f64.powi(exponent as i32),
+        exponent => power_of_two(exponent),
     };
     if schema <= 0 {
         let exponent = index.checked_mul(1 << -schema)?;
@@ -40,10 +39,19 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
     let fraction = 2.0 * fraction(step, schema);
     Some(match exponent {
         1024.. => f64::INFINITY,
-        -1021..1024 => fraction * 2f64.powi(exponent as i32),
-        ..-1100 => 0.0,
-        exponent => fraction * 2f64.powi(exponent as i32 + 100) * 2f64.powi(-100),
+        -1021.. => fraction * power_of_two(exponent),
+        // Below the normal floats it is rounded once, at the end.
+        _ => fraction * power_of_two(exponent.max(-1200) + 200) * power_of_two(-200),
     })
+}
+
+/// Exact down to the smallest float; `exponent` is below 1024.
+fn power_of_two(exponent: i64) -> f64 {
+    match exponent {
+        -1022.. => f64::from_bits(((exponent + 1023) as u64) << 52),
+        -1074..-1022 => f64::from_bits(1 << (exponent + 1074)),
+        _ => 0.0,
+    }
 }
 
 /// What Go's `math.Exp2` makes of a half; the correctly rounded root of two is one step above.

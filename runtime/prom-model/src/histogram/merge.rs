@@ -88,7 +88,7 @@ impl Merge {
     }
 
     fn is_in_zero_bucket(&self, index: i64) -> bool {
-        let Some(schema) = self.schema.filter(|_| self.threshold > 0.0) else { return false };
+        let Some(schema) = self.schema else { return false };
         bucket_bounds(index, schema, &[]).is_some_and(|(_, upper)| upper <= self.threshold)
     }
 }

@@ -99,7 +99,7 @@ fn bounds_nest_and_end_at_infinity() {
     // To the bit as Prometheus has them: its root of two is one step below the nearest float.
     assert_eq!(bucket_bounds(2, 1, &[]), Some((std::f64::consts::SQRT_2.next_down(), 2.0)));
     assert_eq!(bucket_bounds(255, 8, &[]).unwrap().1, 1.994_592_112_170_939_6);
-    assert_eq!(bucket_bounds(-256 * 1050 + 1, 8, &[]).unwrap().0, 2f64.powi(-1050));
+    assert_eq!(bucket_bounds(-256 * 1050 + 1, 8, &[]).unwrap().0, f64::from_bits(1 << 24));
     assert_eq!(bucket_bounds(1, CUSTOM_BUCKETS_SCHEMA, &[0.5]), Some((0.5, f64::INFINITY)));
     assert_eq!(bucket_bounds(0, CUSTOM_BUCKETS_SCHEMA, &[0.5]), Some((f64::NEG_INFINITY, 0.5)));
     assert_eq!(bucket_bounds(2, CUSTOM_BUCKETS_SCHEMA, &[0.5]), None);
