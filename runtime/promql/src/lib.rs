@@ -26,6 +26,7 @@ mod exec;
 mod labels;
 mod plan;
 mod samples;
+pub mod script;
 mod source;
 mod stats;
 mod value;

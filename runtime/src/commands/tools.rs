@@ -3,6 +3,7 @@
 mod bucket;
 mod output;
 mod progress;
+mod promqltest;
 mod tsdb;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -18,6 +19,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(bucket::command())
+        .subcommand(promqltest::command())
         .subcommand(tsdb::command());
     with_negations(command)
 }
@@ -27,6 +29,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     LogFlags::from_arg_matches(matches)?.start();
     let result = match matches.subcommand() {
         Some(("bucket", arguments)) => bucket::run(arguments),
+        Some(("promqltest", arguments)) => promqltest::run(arguments),
         Some(("tsdb", arguments)) => tsdb::run(arguments),
         _ => Ok(()),
     };

@@ -71,6 +71,12 @@ impl Lower {
                 }
             }
             Expr::Aggregate(aggregate) => {
+                if let Some(Expr::String(text)) = aggregate.param.as_deref().map(Expr::without_parens)
+                    && let Some(bytes) = &text.bytes
+                {
+                    let name = go_quoted(bytes);
+                    return Err(QueryError::execution(format!("invalid label name {name}")));
+                }
                 let param = aggregate.param.as_ref().map(|param| self.expr(param, steps)).transpose()?;
                 let mut grouping = aggregate.grouping.clone();
                 grouping.sort();
@@ -205,4 +211,18 @@ fn refuse_bytes(call: &CallExpr) -> Result<(), QueryError> {
         }
     }
     Ok(())
+}
+
+/// Bytes in quotes, those that are no UTF-8 as Go writes them.
+fn go_quoted(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let quoted = prom_model::quote(chunk.valid());
+        text.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text.push('"');
+    text
 }

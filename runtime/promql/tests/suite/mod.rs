@@ -2,4 +2,5 @@
 
 mod analysis;
 mod memory;
+mod scripts;
 mod statistics;
