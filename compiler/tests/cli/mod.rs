@@ -11,6 +11,7 @@ mod fmt;
 mod golden;
 mod other;
 mod render;
+mod rules;
 mod up;
 
 /// A folder to work in and the command to run there.

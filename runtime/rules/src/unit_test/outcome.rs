@@ -78,9 +78,7 @@ pub enum InputError {
     #[error("cannot parse {0:?} to a valid timestamp")]
     StartTimestamp(String),
     /// An expectation about alerts names none.
-    #[error(
-        "line {line}: an item under alert_rule_test misses required attribute alertname at eval_time {eval_time}"
-    )]
+    #[error("an item under alert_rule_test misses required attribute alertname at eval_time {eval_time}")]
     Alertname {
         /// The time of the expectation.
         eval_time: PromDuration,
@@ -88,7 +86,7 @@ pub enum InputError {
         line: u32,
     },
     /// An input series cannot be read.
-    #[error("line {line}: input series {series:?}: {message}")]
+    #[error("input series {series:?}: {message}")]
     Series {
         /// The series.
         series: String,

@@ -90,7 +90,7 @@ fn errors_say_where_and_why() {
     check(&[
         (
             "{{ query \"none\" | first }}",
-            "error executing template __alert_Down: template: __alert_Down:1:129: executing \"__alert_Down\" at <first>: \
+            "error executing template __alert_Down: template: __alert_Down:1:130: executing \"__alert_Down\" at <first>: \
              error calling first: first() called on vector with no elements",
         ),
         (
@@ -100,17 +100,17 @@ fn errors_say_where_and_why() {
         ),
         (
             "{{ $value.foo }}",
-            "error executing template __alert_Down: template: __alert_Down:1:120: executing \"__alert_Down\" at \
+            "error executing template __alert_Down: template: __alert_Down:1:121: executing \"__alert_Down\" at \
              <$value.foo>: can't evaluate field foo in type float64",
         ),
         (
             "{{ query \"broken\" }}",
-            "error executing template __alert_Down: template: __alert_Down:1:114: executing \"__alert_Down\" at \
+            "error executing template __alert_Down: template: __alert_Down:1:115: executing \"__alert_Down\" at \
              <query \"broken\">: error calling query: it broke",
         ),
         (
             "{{ eq 1 1.0 }}",
-            "error executing template __alert_Down: template: __alert_Down:1:114: executing \"__alert_Down\" at \
+            "error executing template __alert_Down: template: __alert_Down:1:115: executing \"__alert_Down\" at \
              <eq 1 1.0>: error calling eq: incompatible types for comparison",
         ),
         ("{{ nope }}", "error parsing template __alert_Down: there is no function `nope`"),

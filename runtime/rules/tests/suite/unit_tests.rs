@@ -47,7 +47,7 @@ tests:
       - {expr: doubled, eval_time: 2m, exp_samples: [{labels: doubled, value: 12}]}
       - {expr: time(), eval_time: 90s, exp_samples: [{value: 90}]}
     alert_rule_test:
-      - {eval_time: 8m59s, alertname: High, exp_alerts: [{exp_annotations: {summary: 18 at 9}}]}
+      - {eval_time: 8m59s, alertname: High, exp_alerts: [{exp_annotations: {summary: 16 at 9}}]}
       - {eval_time: 2m, alertname: High, exp_alerts: []}
 ";
     assert_eq!(failures(text), [Vec::<String>::new()]);
@@ -64,7 +64,7 @@ tests:
       - {expr: 'input[1m]', eval_time: 1m}
       - {expr: timestamp(input), eval_time: 1m, exp_samples: [{value: 1704067260}]}
     alert_rule_test:
-      - {eval_time: 2m, alertname: High, exp_alerts: [{exp_labels: {job: x}, exp_annotations: {summary: 1}}]}
+      - {eval_time: 3m, alertname: High, exp_alerts: [{exp_labels: {job: x}, exp_annotations: {summary: 1}}]}
   - input_series: [{series: 'input{', values: 1}]
   - input_series: [{series: 'plain', values: 1}, {series: input, values: 2}]
   - {start_timestamp: yesterday}
@@ -74,12 +74,12 @@ tests:
     assert_eq!(
         found[0],
         [
-            r#"alertname: High, time: 2m: Labels:{alertname="High"} Annotations:{summary="20 at 15"} not Labels:{alertname="High", job="x"} Annotations:{summary="1"}"#,
+            r#"alertname: High, time: 3m: Labels:{alertname="High"} Annotations:{summary="30 at 20"} not Labels:{alertname="High", job="x"} Annotations:{summary="1"}"#,
             r#"expr: "plain", time: 1m: {__name__="plain"} 1E+01 not {__name__="plain", a="b"} 1.5E+00"#,
             r#"expr: "input[1m]", time: 1m, err: rule result is not a vector or scalar"#,
         ]
     );
-    assert!(found[1][0].starts_with("line 13: input series \"input{\": "), "{:?}", found[1]);
+    assert!(found[1][0].starts_with("input series \"input{\": "), "{:?}", found[1]);
     assert!(
         found[2][0].contains("rule: plain, time: 0s, err: duplicate sample for timestamp"),
         "{:?}",
@@ -112,4 +112,19 @@ tests:
         exp_samples: [{labels: h, histogram: '{{count:4 sum:5.6 counter_reset_hint:not_reset buckets:[4]}}'}]
 ";
     assert_eq!(failures(text), [Vec::<String>::new()]);
+}
+
+#[test]
+fn templates_read_as_in_promtool() {
+    let file = read_unit_tests(include_bytes!("../data/templates.test.yaml")).expect("a file that loads");
+    let rules = include_bytes!("../data/templates.rules.yaml");
+    let setup = TestSetup {
+        groups: read_rules(rules, &FileOptions::default()).expect("rules that load"),
+        ..TestSetup::default()
+    };
+    let expected = file.tests[0].alert_rule_test[0].exp_alerts[0].annotations.len();
+    assert!(expected > 150, "{expected} templates");
+    let outcome = run_test(&file.tests[0], &setup);
+    let sides: Vec<_> = outcome.failures.iter().map(|failure| failure.sides()).collect();
+    assert!(outcome.failures.is_empty(), "{sides:#?}");
 }
