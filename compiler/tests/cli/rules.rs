@@ -115,7 +115,7 @@ fn debug_tells_all_samples() {
     for part in [
         "test a job goes",
         "{__name__=\"job:up:sum\", job=\"a\"} =>\n1 @[0]\n0 @[60000]\n",
-        "{__name__=\"ALERTS\", alertname=\"Down\", alertstate=\"pending\", job=\"a\"} =>\n1 @[60000]\nstale @[120000]\n",
+        "{__name__=\"ALERTS\", alertname=\"Down\", alertstate=\"pending\", job=\"a\"} =>\n1 @[60000]\n",
     ] {
         assert!(ran.err.contains(part), "{part}\n{}", ran.err);
     }

@@ -15,6 +15,7 @@ mod labels_builder;
 mod matcher;
 mod name;
 mod relabel;
+mod time_text;
 mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -33,6 +34,7 @@ pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchOp, Matcher};
 pub use name::{MetricName, NameError, NameScheme};
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, hashmod, process, process_builder};
+pub use time_text::parse_time;
 pub use timestamp::TimestampMs;
 
 /// The label that holds a series' metric name.

@@ -5,14 +5,12 @@
 
 mod expect;
 mod outcome;
-mod samples;
-mod start;
 mod storage;
 
 use std::collections::BTreeMap;
 
 use prom_config::{RuleGroup, UnitTest};
-use prom_model::{Labels, PromDuration, TimestampMs};
+use prom_model::{Labels, PromDuration, TimestampMs, parse_time};
 use promql_syntax::{ParseOptions, series_description};
 
 use crate::{Group, GroupContext};
@@ -62,8 +60,10 @@ struct Run {
 fn prepare(test: &UnitTest, setup: &TestSetup) -> Result<Run, TestFailure> {
     let input = TestFailure::Input;
     let interval = or(setup.evaluation_interval, EVALUATION_INTERVAL);
-    let start = start::parse(&test.start_timestamp)
-        .ok_or_else(|| input(InputError::StartTimestamp(test.start_timestamp.clone())))?;
+    let start = match test.start_timestamp.as_str() {
+        "" => TimestampMs::from_millis(0),
+        text => parse_time(text).ok_or_else(|| input(InputError::StartTimestamp(text.to_owned())))?,
+    };
     if let Some(nameless) = test.alert_rule_test.iter().find(|alert| alert.alertname.is_empty()) {
         return Err(input(InputError::Alertname { eval_time: nameless.eval_time, line: nameless.line }));
     }
@@ -125,7 +125,7 @@ impl Run {
             outcome.failures.extend(expect::value(&mut self.storage, expr, at, setup.fuzzy_compare));
         }
         if setup.dump {
-            outcome.dump = Some(self.storage.dump());
+            outcome.dump = Some(self.storage.dump(self.start.saturating_add(end), end));
         }
     }
 

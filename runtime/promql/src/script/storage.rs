@@ -14,8 +14,11 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
     // The order of a vector of names and values is Prometheus' order of label sets.
-    series: BTreeMap<Vec<(String, String)>, Arc<Samples>>,
+    series: BTreeMap<Arc<LabelTexts>, Arc<Samples>>,
 }
+
+/// Names and values, sorted by name.
+type LabelTexts = Vec<(String, String)>;
 
 impl MemoryStorage {
     /// No series.
@@ -55,13 +58,13 @@ impl MemoryStorage {
     /// What is stored now, to be queried; what is appended later is not seen.
     pub fn snapshot(&self) -> Arc<dyn SeriesSource> {
         Arc::new(Snapshot(
-            self.series.iter().map(|(labels, samples)| (labels.clone(), Arc::clone(samples))).collect(),
+            self.series.iter().map(|(labels, samples)| (Arc::clone(labels), Arc::clone(samples))).collect(),
         ))
     }
 
     fn samples(&mut self, labels: &Labels) -> &mut Samples {
-        let key = labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect();
-        Arc::make_mut(self.series.entry(key).or_default())
+        let key: LabelTexts = labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect();
+        Arc::make_mut(self.series.entry(Arc::new(key)).or_default())
     }
 }
 
@@ -100,25 +103,27 @@ fn stored_hint(previous: Option<&FloatHistogram>, histogram: &FloatHistogram) ->
     if changed || compared.detect_reset(previous) { Unknown } else { NotCounterReset }
 }
 
-type Entry = (Vec<(String, String)>, Arc<Samples>);
+type Entry = (Arc<LabelTexts>, Arc<Samples>);
 
 struct Snapshot(Vec<Entry>);
 
 impl SeriesSource for Snapshot {
     fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
-        let value = |labels: &[(String, String)], name: &str| {
-            labels.iter().find(|(known, _)| known == name).map_or(String::new(), |(_, value)| value.clone())
-        };
         let found = self.0.iter().filter(|(labels, samples)| {
             let in_range = |times: &[i64]| {
                 times.first().is_some_and(|first| *first <= select.max_time)
                     && times.last().is_some_and(|last| *last >= select.min_time)
             };
-            select.matchers.iter().all(|matcher| matcher.matches(&value(labels, matcher.name())))
+            select.matchers.iter().all(|matcher| matcher.matches(value_of(labels, matcher.name())))
                 && (in_range(&samples.timestamps) || in_range(&samples.histogram_timestamps))
         });
         Ok(Box::new(Found(found.cloned().collect::<Vec<_>>().into_iter())))
     }
+}
+
+/// The value of a label, empty if there is none.
+fn value_of<'l>(labels: &'l LabelTexts, name: &str) -> &'l str {
+    labels.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
 struct Found(std::vec::IntoIter<Entry>);

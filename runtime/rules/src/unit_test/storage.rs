@@ -1,47 +1,49 @@
 //! The series of a test: loaded as time goes on, extended by rules, read by the engine.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use prom_model::{Labels, METRIC_NAME, ManualClock, MatchOp, Matcher, PromDuration, STALE_NAN, TimestampMs};
-use promql::{
-    Control, Engine, EngineOptions, QueryError, QueryRange, SampleReader, Samples, Select, SeriesBatch,
-    SeriesSet, SeriesSource, SourceError, Symbol, Symbols, Value,
-};
+use prom_model::{Labels, ManualClock, PromDuration, STALE_NAN, TimestampMs, go_float};
+use promql::script::MemoryStorage;
+use promql::{Answer, Control, Engine, EngineOptions, QueryError, QueryRange, SeriesSource, Value};
 use promql_syntax::{Expr, ParseOptions, SequenceValue, SeriesDescription, parse_with};
 
 use super::TestSetup;
 use super::outcome::InputError;
-use super::samples::SeriesSamples;
 use crate::{BoxError, QueryFn, RuleStorage, Sample, SampleValue};
-
-/// One series.
-#[derive(Debug)]
-struct Series {
-    labels: Labels,
-    content: RwLock<SeriesSamples>,
-}
-
-impl Series {
-    fn append(&self, at: TimestampMs, value: &SampleValue) -> Result<(), BoxError> {
-        self.content.write().unwrap_or_else(PoisonError::into_inner).append(at, value)
-    }
-}
-
-/// All series by metric name and labels, in Prometheus' order within a name.
-#[derive(Debug, Default)]
-struct Content(RwLock<BTreeMap<String, BTreeMap<Labels, Arc<Series>>>>);
 
 /// The storage of a test, with an engine over it.
 pub(super) struct TestStorage {
-    content: Arc<Content>,
-    /// Samples whose time has not come, in the order of their series.
+    memory: MemoryStorage,
+    /// What queries see; made again after samples were appended.
+    snapshot: Option<Arc<dyn SeriesSource>>,
+    /// The last sample of each series.
+    last: BTreeMap<Labels, (TimestampMs, SampleValue)>,
+    /// Samples whose time has not come.
     coming: BTreeMap<Labels, VecDeque<(TimestampMs, SampleValue)>>,
     engine: Engine,
     parse: ParseOptions,
     parsed: BTreeMap<String, Arc<Expr>>,
     control: Control,
 }
+
+/// Why a sample is not kept, in the words of Prometheus' storage.
+#[derive(Debug, thiserror::Error)]
+enum AppendError {
+    #[error("out of order sample")]
+    OutOfOrder,
+    #[error(
+        "duplicate sample for timestamp {at}; overrides not allowed: existing {existing}, new value {new}"
+    )]
+    DuplicateFloat { at: TimestampMs, existing: String, new: String },
+    #[error("duplicate sample for timestamp")]
+    Duplicate,
+}
+
+/// The value of a rule's expression, or of a template's query, is no vector.
+#[derive(Debug, thiserror::Error)]
+#[error("rule result is not a vector or scalar")]
+struct NoVector;
 
 impl TestStorage {
     pub(super) fn new(setup: &TestSetup, interval: PromDuration) -> Self {
@@ -51,7 +53,9 @@ impl TestStorage {
             ..EngineOptions::default()
         };
         TestStorage {
-            content: Arc::default(),
+            memory: MemoryStorage::new(),
+            snapshot: None,
+            last: BTreeMap::new(),
             coming: BTreeMap::new(),
             engine: Engine::new(options),
             parse: setup.parse,
@@ -81,36 +85,47 @@ impl TestStorage {
 
     /// Makes the input visible up to a time, included.
     pub(super) fn load_until(&mut self, until: TimestampMs) -> Result<(), InputError> {
-        for (labels, samples) in &mut self.coming {
-            if samples.front().is_none_or(|(at, _)| *at > until) {
-                continue;
-            }
-            let series = self.content.series(labels);
+        let mut coming = std::mem::take(&mut self.coming);
+        for (labels, samples) in &mut coming {
             while let Some((at, value)) = samples.pop_front_if(|(at, _)| *at <= until) {
-                series
-                    .append(at, &value)
+                self.append(labels, at, &value)
                     .map_err(|source| InputError::Append { series: labels.to_string(), source })?;
             }
         }
+        self.coming = coming;
         Ok(())
     }
 
-    /// All samples, series by series.
-    pub(super) fn dump(&self) -> String {
+    /// All samples that queries see from the start of the test until now, series by series.
+    pub(super) fn dump(&mut self, at: TimestampMs, since: PromDuration) -> String {
+        // Ranges leave their first millisecond out, and durations in queries are above zero.
+        let range = PromDuration::from_millis(since.as_millis().saturating_add(1));
+        let series = match self.answer(&format!("{{__name__=~\".+\"}}[{range}]"), at) {
+            Ok(Answer { value: Value::RangeVector { series }, symbols, .. }) => {
+                series.into_iter().map(|series| (series.labels.to_labels(&symbols), series.samples)).collect()
+            }
+            Ok(_) => Vec::new(),
+            Err(error) => return format!("{error}\n"),
+        };
         let mut out = String::new();
-        let content = self.content.0.read().unwrap_or_else(PoisonError::into_inner);
-        for series in content.values().flat_map(BTreeMap::values) {
-            let held = series.content.read().unwrap_or_else(PoisonError::into_inner);
-            out.push_str(&format!("{} =>\n", series.labels));
-            for (at, value) in held.samples.timestamps.iter().zip(&held.samples.values) {
-                let value = if prom_model::is_stale(*value) { "stale".to_owned() } else { value.to_string() };
+        for (labels, samples) in series {
+            out.push_str(&format!("{labels} =>\n"));
+            for (at, value) in samples.timestamps.iter().zip(&samples.values) {
                 out.push_str(&format!("{value} @[{at}]\n"));
             }
-            for (at, histogram) in held.samples.histogram_timestamps.iter().zip(&held.samples.histograms) {
+            for (at, histogram) in samples.histogram_timestamps.iter().zip(&samples.histograms) {
                 out.push_str(&format!("{histogram} @[{at}]\n"));
             }
         }
         out
+    }
+
+    fn answer(&mut self, query: &str, at: TimestampMs) -> Result<Answer, QueryError> {
+        let parsed = self.parsed(query)?;
+        let range = QueryRange::Instant { time: at.as_millis() };
+        let prepared = self.engine.prepare_expr(query, &parsed, range)?;
+        let source = self.snapshot.get_or_insert_with(|| self.memory.snapshot());
+        prepared.run(Arc::clone(source), self.control.clone())
     }
 
     fn parsed(&mut self, query: &str) -> Result<Arc<Expr>, QueryError> {
@@ -127,17 +142,9 @@ impl TestStorage {
     }
 }
 
-/// The value of a rule's expression, or of a template's query, is no vector.
-#[derive(Debug, thiserror::Error)]
-#[error("rule result is not a vector or scalar")]
-struct NoVector;
-
 impl QueryFn for TestStorage {
     fn query(&mut self, expr: &str, at: TimestampMs) -> Result<Vec<Sample>, BoxError> {
-        let parsed = self.parsed(expr)?;
-        let prepared =
-            self.engine.prepare_expr(expr, &parsed, QueryRange::Instant { time: at.as_millis() })?;
-        let answer = prepared.run(self.content.clone(), self.control.clone())?;
+        let answer = self.answer(expr, at)?;
         match answer.value {
             Value::Scalar { value, .. } => {
                 Ok(vec![Sample { labels: Labels::new(), value: SampleValue::Float(value) }])
@@ -159,7 +166,24 @@ impl QueryFn for TestStorage {
 
 impl RuleStorage for TestStorage {
     fn append(&mut self, labels: &Labels, at: TimestampMs, value: &SampleValue) -> Result<(), BoxError> {
-        self.content.series(labels).append(at, value)
+        if let Some((last, known)) = self.last.get(labels) {
+            if at < *last {
+                return Err(AppendError::OutOfOrder.into());
+            }
+            if at == *last {
+                return repeated(at, known, value).map_err(BoxError::from);
+            }
+        }
+        // A snapshot that lives on would have its samples copied.
+        self.snapshot = None;
+        match value {
+            SampleValue::Float(value) => self.memory.push_float(labels, 0, at.as_millis(), *value),
+            SampleValue::Histogram(histogram) => {
+                self.memory.push_histogram(labels, 0, at.as_millis(), histogram.as_ref().clone());
+            }
+        }
+        self.last.insert(labels.clone(), (at, value.clone()));
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), BoxError> {
@@ -167,97 +191,14 @@ impl RuleStorage for TestStorage {
     }
 }
 
-impl Content {
-    /// The series of these labels, which is made if there is none.
-    fn series(&self, labels: &Labels) -> Arc<Series> {
-        let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let named = content.entry(labels.metric_name().unwrap_or_default().to_owned()).or_default();
-        if let Some(known) = named.get(labels) {
-            return known.clone();
+/// A second sample for one time: the same again changes nothing, any other is refused.
+fn repeated(at: TimestampMs, known: &SampleValue, new: &SampleValue) -> Result<(), AppendError> {
+    match (known, new) {
+        (SampleValue::Float(known), SampleValue::Float(new)) if known.to_bits() == new.to_bits() => Ok(()),
+        (SampleValue::Float(known), SampleValue::Float(new)) => {
+            Err(AppendError::DuplicateFloat { at, existing: go_float(*known), new: go_float(*new) })
         }
-        let series = Arc::new(Series { labels: labels.clone(), content: RwLock::default() });
-        named.insert(labels.clone(), series.clone());
-        series
-    }
-}
-
-impl SeriesSource for Content {
-    fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
-        let content = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let matches = |series: &&Arc<Series>| {
-            let inside = |held: &SeriesSamples| {
-                let within = |at: &i64| (select.min_time..=select.max_time).contains(at);
-                held.samples.timestamps.iter().any(within)
-                    || held.samples.histogram_timestamps.iter().any(within)
-            };
-            select.matchers.iter().all(|matcher| matcher.matches_labels(&series.labels))
-                && inside(&series.content.read().unwrap_or_else(PoisonError::into_inner))
-        };
-        let named = |matcher: &&Matcher| matcher.op() == MatchOp::Equal && matcher.name() == METRIC_NAME;
-        let mut found: Vec<Arc<Series>> = match select.matchers.iter().find(named) {
-            Some(matcher) => content
-                .get(matcher.value())
-                .into_iter()
-                .flat_map(BTreeMap::values)
-                .filter(matches)
-                .cloned()
-                .collect(),
-            None => content.values().flat_map(BTreeMap::values).filter(matches).cloned().collect(),
-        };
-        // Names come first in no order of labels that begin with a capital, so whole sets are compared.
-        found.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(Box::new(Found(found.into())))
-    }
-}
-
-/// The series that a selector found.
-struct Found(VecDeque<Arc<Series>>);
-
-impl SeriesSet for Found {
-    fn next_batch(
-        &mut self,
-        most: usize,
-        symbols: &mut Symbols,
-    ) -> Result<Option<Box<dyn SeriesBatch>>, SourceError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let count = self.0.len().min(most.max(1));
-        let batch = self.0.drain(..count).map(|series| {
-            let labels = series.labels.iter();
-            let labels = labels.map(|label| (symbols.intern(&label.name), symbols.intern(&label.value)));
-            (labels.collect(), series)
-        });
-        Ok(Some(Box::new(Batch(batch.collect()))))
-    }
-}
-
-/// A series with its labels as symbols.
-type Entry = (Vec<(Symbol, Symbol)>, Arc<Series>);
-
-struct Batch(Vec<Entry>);
-
-impl SeriesBatch for Batch {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn labels(&self, at: usize) -> &[(Symbol, Symbol)] {
-        self.0.get(at).map_or(&[], |(labels, _)| labels)
-    }
-
-    fn reader(&self) -> Box<dyn SampleReader + '_> {
-        Box::new(Reader(self))
-    }
-}
-
-struct Reader<'b>(&'b Batch);
-
-impl SampleReader for Reader<'_> {
-    fn read(&mut self, at: usize, into: &mut Samples) -> Result<(), SourceError> {
-        if let Some((_, series)) = self.0.0.get(at) {
-            into.clone_from(&series.content.read().unwrap_or_else(PoisonError::into_inner).samples);
-        }
-        Ok(())
+        (SampleValue::Histogram(known), SampleValue::Histogram(new)) if known.equals(new) => Ok(()),
+        _ => Err(AppendError::Duplicate),
     }
 }

@@ -1,12 +1,9 @@
-//! The time at which a test begins: seconds since the epoch, or RFC 3339.
+//! Points in time as users write them for Prometheus' tools: seconds since the epoch, or RFC 3339.
 
-use prom_model::TimestampMs;
+use crate::TimestampMs;
 
-/// Reads a time; the epoch if the text is empty, `None` if it is no time.
-pub(super) fn parse(text: &str) -> Option<TimestampMs> {
-    if text.is_empty() {
-        return Some(TimestampMs::from_millis(0));
-    }
+/// Reads a time, cut to milliseconds; `None` if the text is none.
+pub fn parse_time(text: &str) -> Option<TimestampMs> {
     if let Ok(seconds) = text.parse::<f64>() {
         let millis = (seconds * 1_000.0).floor();
         return (millis.abs() < 9.0e18).then_some(TimestampMs::from_millis(millis as i64));
@@ -71,13 +68,12 @@ mod tests {
 
     #[test]
     fn both_ways_to_write_a_time() {
-        let millis = |text: &str| parse(text).map(TimestampMs::as_millis);
-        assert_eq!(millis(""), Some(0));
+        let millis = |text: &str| parse_time(text).map(TimestampMs::as_millis);
         assert_eq!(millis("1609459200"), Some(1_609_459_200_000));
         assert_eq!(millis("1.5"), Some(1_500));
         assert_eq!(millis("2024-01-01T00:00:00Z"), Some(1_704_067_200_000));
         assert_eq!(millis("2024-02-29T12:30:00.25+02:00"), Some(1_709_202_600_250));
-        for bad in ["yesterday", "2024-01-01", "2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "inf"] {
+        for bad in ["", "yesterday", "2024-01-01", "2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "inf"] {
             assert_eq!(millis(bad), None, "{bad}");
         }
     }
