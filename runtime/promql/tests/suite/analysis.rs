@@ -1,26 +1,24 @@
 //! What each operator of a query did.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prom_model::SystemClock;
-use promql::{Control, Engine, QueryRange, Stopwatch};
+use promql::{Control, QueryRange, Stopwatch};
 
-use super::memory::Memory;
+use super::memory::{evaluate, free, load};
 
 #[test]
 fn each_operator_says_what_it_did() {
-    let memory = Memory::load(
+    let memory = load(
         30_000,
         &[r#"m{pod="a",job="x"} 0+1x20"#, r#"m{pod="b",job="x"} 0+1x20"#, r#"n{pod="a"} _ _ 1+0x18"#],
     );
     let ticks = AtomicU64::new(0);
     let stopwatch = Stopwatch::new(move || Duration::from_micros(ticks.fetch_add(1, Ordering::Relaxed)));
-    let control = Control { stopwatch: Some(stopwatch), ..Control::unlimited(Arc::new(SystemClock)) };
+    let control = Control { stopwatch: Some(stopwatch), ..free() };
     let range = QueryRange::Range { start: 0, end: 300_000, step: 30_000 };
     let query = "sum by (pod) (m) * on (pod) n + 1";
-    let answer = memory.query_under(&Engine::default(), query, range, control).expect("the query is good");
+    let answer = evaluate(&memory, query, range, control).expect("the query is good");
     let analysis = answer.analysis.expect("the run was analysed");
     let seen: Vec<_> =
         analysis.iter().map(|node| (node.depth, node.operator.as_str(), node.series, node.samples)).collect();
@@ -45,8 +43,7 @@ fn each_operator_says_what_it_did() {
 
 #[test]
 fn a_run_that_nobody_measures_says_nothing() {
-    let memory = Memory::load(30_000, &["m 1"]);
-    let answer =
-        memory.query(&Engine::default(), "m", QueryRange::Instant { time: 0 }).expect("the query is good");
+    let memory = load(30_000, &["m 1"]);
+    let answer = evaluate(&memory, "m", QueryRange::Instant { time: 0 }, free()).expect("the query is good");
     assert!(answer.analysis.is_none() && answer.stats.samples_per_step.is_empty());
 }

@@ -1,14 +1,12 @@
 //! What a query took, counted as Prometheus counts it. Expected counts are those of its own tests.
 
-use std::sync::Arc;
+use promql::script::MemoryStorage;
+use promql::{Control, QueryRange, QueryStats};
 
-use prom_model::SystemClock;
-use promql::{Control, Engine, QueryRange, QueryStats};
+use super::memory::{evaluate, free, load};
 
-use super::memory::Memory;
-
-fn series() -> Memory {
-    Memory::load(
+fn series() -> MemoryStorage {
+    load(
         10_000,
         &[
             "one 1+1x100",
@@ -21,8 +19,8 @@ fn series() -> Memory {
 }
 
 fn stats(query: &str, range: QueryRange) -> QueryStats {
-    let control = Control { step_stats: true, ..Control::unlimited(Arc::new(SystemClock)) };
-    series().query_under(&Engine::default(), query, range, control).expect("the query is good").stats
+    let control = Control { step_stats: true, ..free() };
+    evaluate(&series(), query, range, control).expect("the query is good").stats
 }
 
 #[test]
