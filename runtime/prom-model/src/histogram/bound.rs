@@ -1,5 +1,7 @@
 //! Where a bucket begins and ends.
 
+use std::sync::LazyLock;
+
 use super::CUSTOM_BUCKETS_SCHEMA;
 
 /// The lower and upper bound of the bucket of positive observations at `index`; the lower is outside, the upper inside.
@@ -36,7 +38,7 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
     if step == 0 {
         return Some(whole(exponent));
     }
-    let fraction = 2.0 * fraction(step, schema);
+    let fraction = 2.0 * FRACTIONS.get((step << (8 - schema)) as usize)?;
     Some(match exponent {
         1024.. => f64::INFINITY,
         -1021.. => fraction * power_of_two(exponent),
@@ -53,6 +55,10 @@ fn power_of_two(exponent: i64) -> f64 {
         _ => 0.0,
     }
 }
+
+/// Of each step of schema 8, which has those of all others.
+static FRACTIONS: LazyLock<[f64; 256]> =
+    LazyLock::new(|| std::array::from_fn(|step| fraction(step as i64, 8)));
 
 /// What Go's `math.Exp2` makes of a half; the correctly rounded root of two is one step above.
 #[expect(clippy::approx_constant, reason = "it is not the root of two, but the float below")]

@@ -1,6 +1,6 @@
 //! Quantiles and fractions of native histograms.
 
-use prom_model::{FloatHistogram, Span, bucket_bounds, go_math};
+use prom_model::{BucketIndexes, FloatHistogram, Span, bucket_bounds, go_math};
 
 use crate::{Bits, Column};
 
@@ -47,15 +47,6 @@ pub(crate) fn rising(histogram: &FloatHistogram) -> impl Iterator<Item = (Place,
         .map(|(index, count)| (Place::Negative(index), count))
         .chain(zero(histogram))
         .chain(histogram.positive().map(|(index, count)| (Place::Positive(index), count)))
-}
-
-/// As [`rising`], from the highest observations to the lowest.
-fn falling(histogram: &FloatHistogram) -> impl Iterator<Item = (Place, f64)> {
-    let positive = backwards(&histogram.positive_spans, &histogram.positive_buckets);
-    positive
-        .map(|(index, count)| (Place::Positive(index), count))
-        .chain(zero(histogram))
-        .chain(histogram.negative().map(|(index, count)| (Place::Negative(index), count)))
 }
 
 fn zero(histogram: &FloatHistogram) -> Option<(Place, f64)> {
@@ -114,88 +105,145 @@ pub(crate) fn quantile(q: f64, histogram: &FloatHistogram) -> (f64, NanObservati
     if histogram.count == 0.0 || q.is_nan() {
         return plain(f64::NAN);
     }
-    // NaN observations are in no bucket, so that only a walk from below meets the right one.
-    if histogram.sum.is_nan() || q < 0.5 {
+    if histogram.sum.is_nan() {
+        // NaN observations are in no bucket, so that only a walk from below meets the right one.
         let rank = q * histogram.count;
-        at_rank(rank, rising(histogram), |total, count| rank - (total - count), histogram)
+        let mut buckets = rising(histogram);
+        let mut found = Found { total: 0.0, bucket: None };
+        for (place, count) in buckets.by_ref() {
+            if found.add(place, count, rank) {
+                break;
+            }
+        }
+        return found.interpolate(rank, |total, count| rank - (total - count), buckets, histogram);
+    }
+    let rest = std::iter::empty();
+    if q < 0.5 {
+        let rank = q * histogram.count;
+        let found = find(rank, true, histogram);
+        found.interpolate(rank, |total, count| rank - (total - count), rest, histogram)
     } else {
         let rank = (1.0 - q) * histogram.count;
-        at_rank(rank, falling(histogram), |total, _| total - rank, histogram)
+        let found = find(rank, false, histogram);
+        found.interpolate(rank, |total, _| total - rank, rest, histogram)
     }
 }
 
-/// Walks to the bucket of a rank and interpolates in it. `inside` makes the rank within the bucket of the observations up to
-/// its end and of its own.
-fn at_rank(
-    rank: f64,
-    mut buckets: impl Iterator<Item = (Place, f64)>,
-    inside: impl FnOnce(f64, f64) -> f64,
-    histogram: &FloatHistogram,
-) -> (f64, NanObservations) {
-    let plain = |value: f64| (value, NanObservations::None);
-    let has_nan = histogram.sum.is_nan();
-    let (mut total, mut bucket) = (0.0, None);
-    for (place, count) in buckets.by_ref() {
-        bucket = Some((place, count));
-        total += count;
-        if count != 0.0 && total >= rank {
-            break;
+/// A bucket that was walked to.
+struct Found {
+    /// The observations on the way, with its own.
+    total: f64,
+    /// The bucket and its count; `None` where there is no bucket at all.
+    bucket: Option<(Place, f64)>,
+}
+
+impl Found {
+    /// Goes on to a bucket; whether the rank lies in it.
+    fn add(&mut self, place: Place, count: f64, rank: f64) -> bool {
+        self.total += count;
+        self.bucket = Some((place, count));
+        count != 0.0 && self.total >= rank
+    }
+
+    /// Interpolates in the bucket. `inside` makes the rank within it of the observations up to its end and of its own; `rest`
+    /// are the buckets behind it where NaN observations are looked for.
+    fn interpolate(
+        self,
+        rank: f64,
+        inside: impl FnOnce(f64, f64) -> f64,
+        rest: impl Iterator<Item = (Place, f64)>,
+        histogram: &FloatHistogram,
+    ) -> (f64, NanObservations) {
+        let plain = |value: f64| (value, NanObservations::None);
+        let (mut lower, mut upper) = self.bucket.map_or((0.0, 0.0), |(place, _)| place.bounds(histogram));
+        let mut count = self.bucket.map_or(0.0, |(_, count)| count);
+        let custom = histogram.uses_custom_buckets();
+        if !custom {
+            let is_zero = lower < 0.0 && upper > 0.0;
+            (lower, upper) = zero_at_the_end(lower, upper, is_zero, histogram);
+        } else if lower == f64::NEG_INFINITY {
+            if upper <= 0.0 {
+                return plain(upper);
+            }
+            lower = 0.0;
+        } else if upper == f64::INFINITY {
+            return plain(lower);
         }
-    }
-    let (mut lower, mut upper) = bucket.map_or((0.0, 0.0), |(place, _)| place.bounds(histogram));
-    let mut count = bucket.map_or(0.0, |(_, count)| count);
-    let custom = histogram.uses_custom_buckets();
-    if !custom {
-        (lower, upper) = zero_at_the_end(lower, upper, histogram, |lower, upper| lower < 0.0 && upper > 0.0);
-    } else if lower == f64::NEG_INFINITY {
-        if upper <= 0.0 {
-            return plain(upper);
+        let mut total = if self.total > histogram.count { histogram.count } else { self.total };
+        if total < rank {
+            let has_nan = histogram.sum.is_nan();
+            return if has_nan { (f64::NAN, NanObservations::NoResult) } else { plain(upper) };
         }
-        lower = 0.0;
-    } else if upper == f64::INFINITY {
-        return plain(lower);
-    }
-    if total > histogram.count {
-        total = histogram.count;
-    }
-    if total < rank {
-        return if has_nan { (f64::NAN, NanObservations::NoResult) } else { plain(upper) };
-    }
-    let rank = inside(total, count);
-    let mut nan = NanObservations::None;
-    if has_nan {
-        // Prometheus looks at the buckets that are left to learn whether observations are in none, and then interpolates in
-        // the last one it saw.
-        for (place, more) in buckets {
+        let rank = inside(total, count);
+        // Prometheus looks at the buckets that are left to learn whether observations are in none, and then interpolates in the
+        // last one it saw.
+        for (place, more) in rest {
             total += more;
             (lower, upper) = place.bounds(histogram);
             count = more;
         }
-        if total < histogram.count {
-            nan = NanObservations::Skew;
+        let skewed = histogram.sum.is_nan() && total < histogram.count;
+        let nan = if skewed { NanObservations::Skew } else { NanObservations::None };
+        let part = rank / count;
+        if custom || lower <= 0.0 && upper >= 0.0 {
+            return (lower + (upper - lower) * part, nan);
         }
-    }
-    let part = rank / count;
-    if custom || lower <= 0.0 && upper >= 0.0 {
-        return (lower + (upper - lower) * part, nan);
-    }
-    let (low, high) = (go_math::log2(lower.abs()), go_math::log2(upper.abs()));
-    if lower > 0.0 {
-        (go_math::exp2(low + (high - low) * part), nan)
-    } else {
-        (-go_math::exp2(high + (low - high) * (1.0 - part)), nan)
+        let (low, high) = (go_math::log2(lower.abs()), go_math::log2(upper.abs()));
+        if lower > 0.0 {
+            (go_math::exp2(low + (high - low) * part), nan)
+        } else {
+            (-go_math::exp2(high + (low - high) * (1.0 - part)), nan)
+        }
     }
 }
 
-/// A zero bucket ends at 0 where all other buckets are on one side of it.
-fn zero_at_the_end(
-    lower: f64,
-    upper: f64,
-    histogram: &FloatHistogram,
-    is_zero: impl FnOnce(f64, f64) -> bool,
-) -> (f64, f64) {
+/// Walks to the bucket of a rank, from the lowest or from the highest one. Indexes are looked up for the last bucket only.
+fn find(rank: f64, from_below: bool, histogram: &FloatHistogram) -> Found {
     let (negative, positive) = (&histogram.negative_buckets, &histogram.positive_buckets);
-    match (is_zero(lower, upper), negative.is_empty(), positive.is_empty()) {
+    let (first, last) = if from_below { (negative, positive) } else { (positive, negative) };
+    let place = |is_first: bool, at: usize| {
+        if is_first == from_below {
+            Place::Negative(BucketIndexes::new(&histogram.negative_spans).nth(at).unwrap_or(i64::MAX))
+        } else {
+            Place::Positive(BucketIndexes::new(&histogram.positive_spans).nth(at).unwrap_or(i64::MAX))
+        }
+    };
+    let mut total = 0.0;
+    let mut enough = |count: f64| {
+        total += count;
+        count != 0.0 && total >= rank
+    };
+    let found = if let Some(at) = first.iter().rposition(|count| enough(*count)) {
+        Some((true, at))
+    } else if histogram.zero_count > 0.0 && enough(histogram.zero_count) {
+        return Found { total, bucket: Some((Place::Zero, histogram.zero_count)) };
+    } else {
+        last.iter().position(|count| enough(*count)).map(|at| (false, at))
+    };
+    // Where no bucket is enough, it is the last one.
+    let ends = || {
+        if !last.is_empty() {
+            Some((false, last.len() - 1))
+        } else if histogram.zero_count > 0.0 || first.is_empty() {
+            None
+        } else {
+            Some((true, 0))
+        }
+    };
+    let bucket = match found.or_else(ends) {
+        Some((is_first, at)) => {
+            let counts = if is_first { first } else { last };
+            Some((place(is_first, at), counts.get(at).copied().unwrap_or(0.0)))
+        }
+        None => (histogram.zero_count > 0.0).then_some((Place::Zero, histogram.zero_count)),
+    };
+    Found { total, bucket }
+}
+
+/// A zero bucket ends at 0 where all other buckets are on one side of it.
+fn zero_at_the_end(lower: f64, upper: f64, is_zero: bool, histogram: &FloatHistogram) -> (f64, f64) {
+    let (negative, positive) = (&histogram.negative_buckets, &histogram.positive_buckets);
+    match (is_zero, negative.is_empty(), positive.is_empty()) {
         (true, true, false) => (0.0, upper),
         (true, false, true) => (lower, 0.0),
         _ => (lower, upper),
@@ -218,7 +266,7 @@ pub(crate) fn fraction(lower: f64, upper: f64, histogram: &FloatHistogram) -> (f
         total += count;
         let (start, end) = place.bounds(histogram);
         let is_zero = start <= 0.0 && end >= 0.0;
-        let (start, end) = zero_at_the_end(start, end, histogram, |_, _| is_zero);
+        let (start, end) = zero_at_the_end(start, end, is_zero, histogram);
         let below = |value: f64| {
             if !(custom || is_zero) {
                 let [low, high, at] = [start, end, value].map(|bound| go_math::log2(bound.abs()));
