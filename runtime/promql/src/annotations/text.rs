@@ -191,7 +191,7 @@ fn with_metric(text: String, metric: &str) -> String {
     if metric.is_empty() { text } else { format!("{text} for metric name {}", quote(metric)) }
 }
 
-/// Go's `%g`: shortest digits, exponent form below 1e-4 and from 1e21 on.
+/// Go's `%g`: the shortest digits, with an exponent below 1e-4 and from 1e6 on.
 fn go_g(value: f64) -> String {
     prom_model::go_float(value)
 }
@@ -212,25 +212,18 @@ pub(super) fn push_facts(text: &mut String, facts: &Facts) {
     }
 }
 
-/// Go's `%.2g`: two significant digits.
+/// Go's `%.2g`: two significant digits, without zeros at the end.
 fn two_digits(value: f64) -> String {
-    format!("{value:.1e}").parse().map_or_else(|_| go_g(value), |rounded: f64| go_g_below(rounded, 2))
-}
-
-/// As [`go_g`], with the exponent form from 10^`digits` on.
-fn go_g_below(value: f64, digits: i32) -> String {
-    let exponent = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    if (-4..digits).contains(&exponent) {
-        return format!("{value}");
+    let text = format!("{value:.1e}");
+    let Some((mantissa, exponent)) = text.split_once('e').filter(|_| value.is_finite()) else {
+        return go_g(value);
+    };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..2).contains(&exponent) {
+        return text.parse().map_or_else(|_| go_g(value), |rounded: f64| format!("{rounded}"));
     }
-    let text = format!("{value:e}");
-    match text.split_once('e') {
-        Some((mantissa, power)) => {
-            let power: i32 = power.parse().unwrap_or_default();
-            format!("{mantissa}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
-        }
-        None => text,
-    }
+    let mantissa = mantissa.strip_suffix(".0").unwrap_or(mantissa);
+    format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
 /// A time of day in UTC, whole seconds: `2024-01-01T00:00:00Z`.
@@ -239,4 +232,27 @@ fn rfc3339(time: i64) -> String {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = crate::calendar::date(days);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::two_digits;
+
+    #[test]
+    fn differences_have_two_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (9.99, "10"),
+            (99.5, "1e+02"),
+            (123_456.0, "1.2e+05"),
+            (0.000_012_34, "1.2e-05"),
+            (0.096, "0.096"),
+            (5e-324, "4.9e-324"),
+            (2.5, "2.5"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(two_digits(value), text);
+        }
+    }
 }

@@ -111,6 +111,9 @@ pub(crate) fn fraction(lower: f64, upper: f64, buckets: &mut [ClassicBucket]) ->
 
 /// Sorts by bound and adds up what has the same bound; `None` where the highest bound is not infinity.
 fn complete(buckets: &mut [ClassicBucket]) -> Option<&mut [ClassicBucket]> {
+    if buckets.is_sorted_by(|left, right| left.upper < right.upper) {
+        return if buckets.last()?.upper == f64::INFINITY { Some(buckets) } else { None };
+    }
     if !buckets.is_sorted_by(|left, right| by_bound(left.upper, right.upper).is_le()) {
         buckets.sort_by(|left, right| by_bound(left.upper, right.upper));
     }
@@ -171,13 +174,17 @@ fn lift(buckets: &mut [ClassicBucket]) -> Option<Lifted> {
 
 /// Whether two numbers differ by less than the tolerance, in relation to their sum. Stale markers are equal only to each other.
 fn almost_equal(left: f64, right: f64) -> bool {
+    let (sum, difference) = (left.abs() + right.abs(), (left - right).abs());
+    // Far from the tolerance, and without a division.
+    if difference > sum * (TOLERANCE * 10.0) && sum >= f64::MIN_POSITIVE {
+        return false;
+    }
     if prom_model::is_stale(left) || prom_model::is_stale(right) {
         return prom_model::is_stale(left) && prom_model::is_stale(right);
     }
     if left.is_nan() && right.is_nan() || left == right {
         return true;
     }
-    let (sum, difference) = (left.abs() + right.abs(), (left - right).abs());
     if left == 0.0 || right == 0.0 || sum < f64::MIN_POSITIVE {
         return difference < TOLERANCE * f64::MIN_POSITIVE;
     }

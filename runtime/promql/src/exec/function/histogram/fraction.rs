@@ -1,6 +1,6 @@
 //! `histogram_fraction`.
 
-use super::classic::{self, ClassicBucket};
+use super::classic;
 use super::groups::{Histograms, metric_name};
 use super::native::{self, NanObservations};
 use super::quantile::{Rows, row_of};
@@ -37,17 +37,13 @@ pub(crate) fn fraction(
         }
         rows.push(row);
     }
-    let mut buckets: Vec<ClassicBucket> = Vec::new();
     for classic in std::mem::take(&mut histograms.classic) {
         run.check()?;
         let mut row = row_of(&classic.labels, arg.steps);
-        for step in 0..arg.steps.count {
-            classic.buckets(step, &mut buckets);
-            if !buckets.is_empty() {
-                let (lower, upper) = bounds(step);
-                row.column.set_float(step, classic::fraction(lower, upper, &mut buckets));
-            }
-        }
+        classic.each_step(arg.steps.count, |step, buckets| {
+            let (lower, upper) = bounds(step);
+            row.column.set_float(step, classic::fraction(lower, upper, buckets));
+        });
         rows.push(row);
     }
     rows.retain(|row| !row.column.is_empty());

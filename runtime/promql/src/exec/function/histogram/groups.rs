@@ -113,17 +113,40 @@ impl Histograms {
 }
 
 impl Classic {
-    /// Puts the buckets that there are at a step into `buckets`, by rising bounds.
-    pub(crate) fn buckets(&self, step: usize, buckets: &mut Vec<ClassicBucket>) {
-        buckets.clear();
-        if self.conflicts.as_ref().is_some_and(|conflicts| conflicts.get(step)) {
-            return;
+    /// Hands on the buckets of each step that has any, by rising bounds. They may be changed; the next step has its own.
+    pub(crate) fn each_step(&self, steps: usize, mut then: impl FnMut(usize, &mut [ClassicBucket])) {
+        let count = self.series.len();
+        // Columns are read a word of steps at a time and turned, so that each is walked along once.
+        let mut turned = vec![ClassicBucket { upper: 0.0, count: 0.0 }; 64 * count];
+        let mut some: Vec<ClassicBucket> = Vec::with_capacity(count);
+        for (word, start) in (0..steps).step_by(64).enumerate() {
+            let there = |column: &Column| column.present().words().get(word).copied().unwrap_or(0);
+            let any = self.series.iter().fold(0, |any, (_, column)| any | there(column));
+            let all = self.series.iter().fold(any, |all, (_, column)| all & there(column));
+            for (number, (upper, column)) in self.series.iter().enumerate() {
+                let counts = column.floats().iter().skip(start).take(64);
+                for (slot, count) in turned.iter_mut().skip(number).step_by(count.max(1)).zip(counts) {
+                    *slot = ClassicBucket { upper: *upper, count: *count };
+                }
+            }
+            for (bit, buckets) in turned.chunks_exact_mut(count.max(1)).enumerate() {
+                let step = start + bit;
+                let is_conflict = self.conflicts.as_ref().is_some_and(|conflicts| conflicts.get(step));
+                if any >> bit & 1 == 0 || is_conflict {
+                    continue;
+                }
+                if all >> bit & 1 == 1 {
+                    then(step, buckets);
+                    continue;
+                }
+                some.clear();
+                let series = self.series.iter().zip(buckets.iter());
+                some.extend(
+                    series.filter(|((_, column), _)| column.present().get(step)).map(|(_, bucket)| *bucket),
+                );
+                then(step, &mut some);
+            }
         }
-        buckets.extend(
-            self.series.iter().filter_map(|(upper, column)| {
-                Some(ClassicBucket { upper: *upper, count: column.float(step)? })
-            }),
-        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use prom_model::go_float;
 use promql_syntax::Span;
 
-use super::classic::{self, ClassicBucket};
+use super::classic;
 use super::groups::{Classic, Histograms, metric_name};
 use super::native::{self, NanObservations};
 use crate::annotations::Monotonicity;
@@ -133,16 +133,11 @@ fn of_native(mut row: Row, work: &Quantile, span: Span, run: &mut Run) -> Row {
 /// One row per quantile.
 fn of_classic(classic: &Classic, works: &[Quantile], steps: Steps, span: Span, run: &mut Run) -> Vec<Row> {
     let mut rows: Vec<Row> = works.iter().map(|_| row_of(&classic.labels, steps)).collect();
-    let mut buckets: Vec<ClassicBucket> = Vec::new();
     let mut mended: Option<Monotonicity> = None;
-    for step in 0..steps.count {
-        classic.buckets(step, &mut buckets);
-        if buckets.is_empty() {
-            continue;
-        }
+    classic.each_step(steps.count, |step, buckets| {
         for (work, row) in works.iter().zip(&mut rows) {
             let q = work.values.get(step).copied().unwrap_or(f64::NAN);
-            let (value, lifted) = classic::quantile(q, &mut buckets);
+            let (value, lifted) = classic::quantile(q, buckets);
             row.column.set_float(step, value);
             if let Some(lifted) = lifted {
                 let more = Monotonicity::new(steps.time(step), lifted.bounds, lifted.max_diff);
@@ -152,7 +147,7 @@ fn of_classic(classic: &Classic, works: &[Quantile], steps: Steps, span: Span, r
                 }
             }
         }
-    }
+    });
     if let Some(mended) = mended {
         let name = metric_name(&classic.labels, run);
         let annotation = Annotation::forced_monotonicity(name, span, mended);
