@@ -33,8 +33,7 @@ fn upper(index: i64, schema: i32, custom_values: &[f64]) -> Option<f64> {
         let exponent = index.checked_mul(1 << -schema)?;
         return Some(whole(exponent));
     }
-    let steps = 1i64 << schema;
-    let (exponent, step) = (index.div_euclid(steps), index.rem_euclid(steps));
+    let (exponent, step) = (index >> schema, index & ((1 << schema) - 1));
     if step == 0 {
         return Some(whole(exponent));
     }

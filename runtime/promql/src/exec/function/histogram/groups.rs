@@ -41,6 +41,10 @@ impl Histograms {
             held.grow(row.column.bytes() + row.labels.bytes())?;
             let mut row = std::mem::take(&mut row);
             if row.column.has_histograms() {
+                if row.column.present().is_empty() {
+                    native.push(row);
+                    continue;
+                }
                 let mut only = row.clone();
                 only.column.floats_mut().1.reset(row.column.len());
                 native.push(only);

@@ -1,6 +1,6 @@
 //! Quantiles and fractions of native histograms.
 
-use prom_model::{BucketIndexes, FloatHistogram, Span, bucket_bounds, go_math};
+use prom_model::{FloatHistogram, Span, bucket_bounds, go_math};
 
 use crate::{Bits, Column};
 
@@ -203,9 +203,9 @@ fn find(rank: f64, from_below: bool, histogram: &FloatHistogram) -> Found {
     let (first, last) = if from_below { (negative, positive) } else { (positive, negative) };
     let place = |is_first: bool, at: usize| {
         if is_first == from_below {
-            Place::Negative(BucketIndexes::new(&histogram.negative_spans).nth(at).unwrap_or(i64::MAX))
+            Place::Negative(index_of(&histogram.negative_spans, at))
         } else {
-            Place::Positive(BucketIndexes::new(&histogram.positive_spans).nth(at).unwrap_or(i64::MAX))
+            Place::Positive(index_of(&histogram.positive_spans, at))
         }
     };
     let mut total = 0.0;
@@ -238,6 +238,20 @@ fn find(rank: f64, from_below: bool, histogram: &FloatHistogram) -> Found {
         None => (histogram.zero_count > 0.0).then_some((Place::Zero, histogram.zero_count)),
     };
     Found { total, bucket }
+}
+
+/// The index of the bucket whose count is at a place.
+fn index_of(spans: &[Span], mut at: usize) -> i64 {
+    let mut next = 0i64;
+    for span in spans {
+        next = next.saturating_add(i64::from(span.offset));
+        if at < span.length as usize {
+            return next.saturating_add(at as i64);
+        }
+        at -= span.length as usize;
+        next = next.saturating_add(i64::from(span.length));
+    }
+    i64::MAX
 }
 
 /// A zero bucket ends at 0 where all other buckets are on one side of it.

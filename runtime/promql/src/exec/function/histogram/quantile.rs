@@ -93,6 +93,11 @@ fn evaluate(
     // The mended buckets of a step are those of the next quantile, so all quantiles of a histogram come together.
     let mut by_quantile: Vec<Vec<Row>> = works.iter().map(|_| Vec::new()).collect();
     for native in std::mem::take(&mut histograms.native) {
+        if let ([work], [rows]) = (works.as_slice(), by_quantile.as_mut_slice()) {
+            let row = of_native(native, work, arg.span, run);
+            work.label_and_push(row, rows, run);
+            continue;
+        }
         for (work, rows) in works.iter().zip(&mut by_quantile) {
             let row = of_native(native.clone(), work, arg.span, run);
             work.label_and_push(row, rows, run);

@@ -5,7 +5,7 @@ use prom_model::Matcher;
 
 use super::SymbolSet;
 use crate::exec::Run;
-use crate::{LabelSet, QueryError, Row, Steps, Symbol};
+use crate::{Column, LabelSet, QueryError, Row, Steps, Symbol};
 
 /// What informs a series: the name of the info metric, then the identifying labels.
 type Signature = [Symbol; 3];
@@ -88,6 +88,13 @@ impl<'m> Enrich<'m> {
             .map(Vec::as_slice)
             .collect();
         let keep_alone = self.data.iter().all(Matcher::matches_empty);
+        if let Some(always) = self.always(&row, &sources) {
+            if !always.is_empty() || keep_alone {
+                let labelled = self.labelled(&row, &always, names, run)?;
+                enriched.push(Row { labels: labelled, ..row });
+            }
+            return Ok(());
+        }
         let mut parts: Vec<(Vec<usize>, Option<Row>)> = Vec::new();
         let mut now: Vec<usize> = Vec::new();
         let mut part = 0;
@@ -102,7 +109,13 @@ impl<'m> Enrich<'m> {
                     Some(known) => known,
                     None => {
                         let kept = !now.is_empty() || keep_alone;
-                        let new = if kept { Some(self.labelled(&row, &now, names, run)?) } else { None };
+                        let new = if kept {
+                            let labels = self.labelled(&row, &now, names, run)?;
+                            let column = Column::new(self.steps.count);
+                            Some(Row { labels, drop_name: row.drop_name, column })
+                        } else {
+                            None
+                        };
                         parts.push((now.clone(), new));
                         parts.len() - 1
                     }
@@ -130,25 +143,46 @@ impl<'m> Enrich<'m> {
         latest.map(|(at, _)| at)
     }
 
-    /// An empty row with the labels of a series and those of its info series.
-    fn labelled(&self, row: &Row, infos: &[usize], names: &SymbolSet, run: &Run) -> Result<Row, QueryError> {
-        let mut labelled = Row { labels: row.labels.clone(), drop_name: row.drop_name, ..Row::default() };
-        labelled.column.reset(self.steps.count);
+    /// The info series of a row, where they are the same at each of its steps.
+    fn always(&self, row: &Row, sources: &[&[usize]]) -> Option<Vec<usize>> {
+        let mut always = Vec::with_capacity(sources.len());
+        for source in sources {
+            let [only] = source else { return None };
+            let info = self.infos.get(*only)?;
+            let words = info.column.present().words();
+            let covered = row.column.present().words().iter().zip(words).all(|(row, info)| row & !info == 0);
+            if !covered || !row.column.histograms().all(|(step, _)| info.column.present().get(step)) {
+                return None;
+            }
+            always.push(*only);
+        }
+        Some(always)
+    }
+
+    /// The labels of a series and those of its info series.
+    fn labelled(
+        &self,
+        row: &Row,
+        infos: &[usize],
+        names: &SymbolSet,
+        run: &Run,
+    ) -> Result<LabelSet, QueryError> {
+        let mut labels = row.labels.clone();
         for info in infos.iter().filter_map(|at| self.infos.get(*at)) {
             for (name, value) in info.labels.as_slice() {
                 let wanted = self.data.is_empty() || names.contains(name);
                 if *name == Symbol::METRIC_NAME || !wanted || row.labels.get(*name) != Symbol::EMPTY {
                     continue;
                 }
-                let known = labelled.labels.get(*name);
+                let known = labels.get(*name);
                 if known != Symbol::EMPTY && known != *value {
                     let name = run.symbols.text(*name);
                     return Err(QueryError::execution(format!("conflicting label: {name}")));
                 }
-                labelled.labels.set(&run.symbols, *name, *value);
+                labels.set(&run.symbols, *name, *value);
             }
         }
-        Ok(labelled)
+        Ok(labels)
     }
 
     /// Two info series about the same with samples of the same time leave no choice; it matters where there is something to
