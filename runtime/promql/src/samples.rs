@@ -53,7 +53,8 @@ impl Samples {
 
     /// Removes stale markers: functions over ranges do not see them.
     pub fn remove_stale(&mut self) {
-        if self.values.iter().any(|value| is_stale(*value)) {
+        let some = |values: &[f64]| values.iter().fold(false, |found, value| found | is_stale(*value));
+        if self.values.chunks(64).any(some) {
             let keep: Vec<bool> = self.values.iter().map(|value| !is_stale(*value)).collect();
             retain(&mut self.timestamps, &keep);
             retain(&mut self.start_timestamps, &keep);

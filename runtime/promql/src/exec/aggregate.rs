@@ -22,7 +22,7 @@ use crate::{Annotation, QueryError};
 use fold::Folded;
 use grouping::Grouping;
 
-pub(super) use quantile::of_values as quantile_of;
+pub(super) use quantile::{of_ranks as quantile_of_ranks, of_values as quantile_of};
 pub(super) use sum::kahan_add;
 
 /// Makes the operator of an aggregation.

@@ -133,17 +133,48 @@ fn place(windows: &mut Vec<(u32, u32)>, timestamps: &[i64], args: &RangeArgs) {
         Some(RangeExtension::Smoothed) => (args.range.saturating_add(args.lookback), args.lookback),
     };
     windows.clear();
-    let (mut from, mut to) = (0_usize, 0_usize);
-    for end in &args.ends {
+    let (mut from, mut to) = (Cursor::default(), Cursor::default());
+    windows.extend(args.ends.iter().map(|end| {
         let (open_start, end) = (end.saturating_sub(back), end.saturating_add(ahead));
-        while timestamps.get(from).is_some_and(|time| *time <= open_start) {
-            from += 1;
+        (from.pass(timestamps, open_start), to.pass(timestamps, end))
+    }));
+}
+
+/// Stands behind the samples that are not after a time.
+#[derive(Default)]
+struct Cursor {
+    at: usize,
+    /// How many samples it passed last.
+    stride: usize,
+}
+
+impl Cursor {
+    /// Passes the samples that are not after `time`, which must not fall; gives how many there are from the start.
+    #[inline]
+    fn pass(&mut self, timestamps: &[i64], time: i64) -> u32 {
+        // Scrapes and steps are regular: mostly it is as many samples as before.
+        let guess = self.at + self.stride;
+        let fits = guess <= timestamps.len()
+            && timestamps.get(guess.wrapping_sub(1)).is_none_or(|last| *last <= time)
+            && timestamps.get(guess).is_none_or(|next| *next > time);
+        if fits {
+            self.at = guess;
+        } else {
+            self.gallop(timestamps, time);
         }
-        to = to.max(from);
-        while timestamps.get(to).is_some_and(|time| *time <= end) {
-            to += 1;
+        u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+
+    fn gallop(&mut self, timestamps: &[i64], time: i64) {
+        let (mut low, mut width) = (self.at, 1);
+        while timestamps.get(low + width - 1).is_some_and(|at| *at <= time) {
+            low += width;
+            width *= 2;
         }
-        windows.push((u32::try_from(from).unwrap_or(u32::MAX), u32::try_from(to).unwrap_or(u32::MAX)));
+        let high = (low + width - 1).min(timestamps.len());
+        low += timestamps.get(low..high).unwrap_or(&[]).partition_point(|at| *at <= time);
+        self.stride = low - self.at;
+        self.at = low;
     }
 }
 
@@ -152,10 +183,15 @@ pub(super) fn call(call: &RangeCall, node: &Node, run: &mut Run) -> Result<Box<d
     if call.function.name == "absent_over_time" {
         return super::function::range::absent_over_time(call, node, run);
     }
-    samples_of(call, node, run)
+    let operator = samples_of(call, node, run)?;
+    let one_name = match &call.input.source {
+        RangeSource::Selector(selection) => !run.careful && selection.metric_name().is_some(),
+        RangeSource::Subquery { .. } => false,
+    };
+    if one_name || run.options.delayed_name_removal { Ok(operator) } else { Ok(merge::unique(operator)) }
 }
 
-/// As [`call`], of the function over each series alone.
+/// As [`call`]; there may be series with the same labels.
 pub(super) fn samples_of(
     call: &RangeCall,
     node: &Node,
@@ -178,11 +214,7 @@ pub(super) fn samples_of(
             Box::new(OverSubquery { rows: rows?, calculation, keeps_name, windows: Windows::default(), part })
         }
     };
-    let one_name = match &call.input.source {
-        RangeSource::Selector(selection) => !run.careful && selection.metric_name().is_some(),
-        RangeSource::Subquery { .. } => false,
-    };
-    if one_name || run.options.delayed_name_removal { Ok(operator) } else { Ok(merge::unique(operator)) }
+    Ok(operator)
 }
 
 /// The function and its arguments, ready for any number of series.

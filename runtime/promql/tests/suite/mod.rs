@@ -2,5 +2,6 @@
 
 mod analysis;
 mod memory;
+mod ranges;
 mod scripts;
 mod statistics;

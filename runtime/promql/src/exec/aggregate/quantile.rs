@@ -50,7 +50,16 @@ impl Fold for Quantile {
 
 /// The quantile of some values, between the two nearest where it falls between them; NaN is the smallest. Sorts the values.
 pub(in crate::exec) fn of_values(quantile: f64, values: &mut [f64]) -> f64 {
-    if values.is_empty() || quantile.is_nan() {
+    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
+        (false, false) => a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal),
+        (a, b) => b.cmp(&a),
+    });
+    of_ranks(quantile, values.len(), |rank| values.get(rank).copied().unwrap_or(f64::NAN))
+}
+
+/// As [`of_values`], of so many values, of which `at` gives the one of a rank.
+pub(in crate::exec) fn of_ranks(quantile: f64, values: usize, at: impl Fn(usize) -> f64) -> f64 {
+    if values == 0 || quantile.is_nan() {
         return f64::NAN;
     }
     if quantile < 0.0 {
@@ -59,15 +68,10 @@ pub(in crate::exec) fn of_values(quantile: f64, values: &mut [f64]) -> f64 {
     if quantile > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
-        (false, false) => a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal),
-        (a, b) => b.cmp(&a),
-    });
-    let last = (values.len() - 1) as f64;
+    let last = (values - 1) as f64;
     let rank = quantile * last;
     let lower = rank.floor().max(0.0);
     let upper = (lower + 1.0).min(last);
     let weight = rank - rank.floor();
-    let at = |index: f64| values.get(index as usize).copied().unwrap_or(f64::NAN);
-    at(lower) * (1.0 - weight) + at(upper) * weight
+    at(lower as usize) * (1.0 - weight) + at(upper as usize) * weight
 }

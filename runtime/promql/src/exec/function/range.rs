@@ -4,13 +4,16 @@ mod absent;
 mod changes;
 mod count;
 mod edge;
+mod exact;
 mod extended;
 mod extremes;
 mod histogram_rate;
 mod instant;
+mod lanes;
 mod moments;
 mod order;
 mod rate;
+mod resets;
 mod trend;
 mod window;
 
@@ -38,7 +41,7 @@ pub(crate) trait RangeFunction: Send + Sync {
 /// The function of a name.
 pub(crate) fn find(name: &str) -> Option<&'static dyn RangeFunction> {
     Some(match name {
-        "absent_over_time" => &absent::Present,
+        "absent_over_time" => &count::PresentOverTime,
         "avg_over_time" => &moments::Sum { is_mean: true },
         "changes" => &changes::Changes,
         "count_over_time" => &count::CountOverTime,
@@ -51,8 +54,8 @@ pub(crate) fn find(name: &str) -> Option<&'static dyn RangeFunction> {
         "irate" => &instant::InstantRate { is_rate: true },
         "last_over_time" => &edge::Edge { is_last: true },
         "mad_over_time" => &order::MedianDeviation,
-        "max_over_time" => &extremes::Extreme { beats: |value, best| value > best },
-        "min_over_time" => &extremes::Extreme { beats: |value, best| value < best },
+        "max_over_time" => &extremes::Extreme::<true> { is_time: false },
+        "min_over_time" => &extremes::Extreme::<false> { is_time: false },
         "predict_linear" => &trend::Line { is_prediction: true },
         "present_over_time" => &count::PresentOverTime,
         "quantile_over_time" => &order::Quantile,
@@ -63,8 +66,8 @@ pub(crate) fn find(name: &str) -> Option<&'static dyn RangeFunction> {
         "sum_over_time" => &moments::Sum { is_mean: false },
         "ts_of_first_over_time" => &edge::TimeOfEdge { is_last: false },
         "ts_of_last_over_time" => &edge::TimeOfEdge { is_last: true },
-        "ts_of_max_over_time" => &extremes::TimeOfExtreme { beats: |value, best| value >= best },
-        "ts_of_min_over_time" => &extremes::TimeOfExtreme { beats: |value, best| value <= best },
+        "ts_of_max_over_time" => &extremes::Extreme::<true> { is_time: true },
+        "ts_of_min_over_time" => &extremes::Extreme::<false> { is_time: true },
         _ => return None,
     })
 }

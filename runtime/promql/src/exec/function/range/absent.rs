@@ -1,9 +1,7 @@
 //! `absent_over_time`: 1 at the steps at which no series has a sample in the range.
 
-use super::RangeFunction;
-use super::window::windows;
 use crate::exec::function::absent::fixed_labels;
-use crate::exec::range::{RangeArgs, RangeSeries, samples_of};
+use crate::exec::range::samples_of;
 use crate::exec::{Operator, Run};
 use crate::plan::{Node, RangeCall, RangeSource};
 use crate::{Column, QueryError, Row};
@@ -54,22 +52,5 @@ impl Operator for Absent {
         *row = Row { labels: std::mem::take(&mut self.labels), drop_name: false, column: absent };
         run.drop_metric_name(row);
         Ok(true)
-    }
-}
-
-/// Whether a range has any sample.
-pub(super) struct Present;
-
-impl RangeFunction for Present {
-    fn evaluate(
-        &self,
-        series: &mut RangeSeries<'_>,
-        args: &RangeArgs,
-        out: &mut Column,
-    ) -> Result<(), QueryError> {
-        for (step, _) in windows(series, args) {
-            out.set_float(step, 1.0);
-        }
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use prom_model::FloatHistogram;
 use promql_syntax::RangeExtension;
 
 use super::RangeFunction;
-use super::window::{Window, is_start_reset, windows};
+use super::window::{Window, is_start_reset, put_floats, windows};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
 
@@ -108,13 +108,9 @@ fn count_floats(series: &RangeSeries<'_>, out: &mut Column, differs: impl Fn(f64
         counts.push(total);
         previous = Some(*value);
     }
-    for (step, &(from, to)) in series.windows.floats.iter().enumerate() {
-        if from < to
-            && let (Some(first), Some(last)) = (counts.get(from as usize), counts.get(to as usize - 1))
-        {
-            out.set_float(step, f64::from(last - first));
-        }
-    }
+    put_floats(&series.windows.floats, out, |_, from, to| {
+        Some(f64::from(counts.get(to - 1)? - counts.get(from)?))
+    });
 }
 
 /// The window from the latest sample at or before the start of the range on; `None` where no sample comes after it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::RangeFunction;
-use super::window::windows;
+use super::window::{put_floats, windows};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
 
@@ -20,6 +20,13 @@ impl RangeFunction for Edge {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
+        if series.windows.histograms.is_empty() {
+            let values = series.samples.values.as_slice();
+            put_floats(&series.windows.floats, out, |_, from, to| {
+                values.get(if self.is_last { to - 1 } else { from }).copied()
+            });
+            return Ok(());
+        }
         for (step, window) in windows(series, args) {
             let (time, value, histogram_time, histogram) = if self.is_last {
                 (
@@ -69,6 +76,13 @@ impl RangeFunction for TimeOfEdge {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
+        if series.windows.histograms.is_empty() {
+            let times = series.samples.timestamps.as_slice();
+            put_floats(&series.windows.floats, out, |_, from, to| {
+                times.get(if self.is_last { to - 1 } else { from }).map(|time| *time as f64 / 1000.0)
+            });
+            return Ok(());
+        }
         for (step, window) in windows(series, args) {
             let time = if self.is_last {
                 window.times.last().into_iter().chain(window.histogram_times.last()).max()

@@ -1,98 +1,123 @@
-//! `min_over_time`, `max_over_time` and the times of the extremes. Over long ranges a queue of candidates goes along, so that each
+//! `min_over_time`, `max_over_time` and the times of the extremes. A queue of candidates goes along with the range, so that each
 //! sample is looked at twice, not once per range.
 
-use std::collections::VecDeque;
+use std::array::from_fn;
 
 use super::RangeFunction;
-use super::window::{of_floats, say_ignored};
+use super::lanes::{Running, each_range};
+use super::window::{put_floats, say_if_ignored};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
 
-/// `min_over_time` and `max_over_time`
-pub(super) struct Extreme {
-    /// Whether the first value comes before the second.
-    pub(super) beats: fn(f64, f64) -> bool,
+/// `min_over_time`, `max_over_time`, `ts_of_min_over_time`, `ts_of_max_over_time`
+pub(super) struct Extreme<const IS_MAX: bool> {
+    /// Whether its time is wanted: of equal values the last. Of their values it is the first, which matters for zeros.
+    pub(super) is_time: bool,
 }
 
-/// Ranges of so many samples are scanned; the queue pays above.
-const SCANNED_MAX: u32 = 12;
-
-impl RangeFunction for Extreme {
+impl<const IS_MAX: bool> RangeFunction for Extreme<IS_MAX> {
     fn evaluate(
         &self,
         series: &mut RangeSeries<'_>,
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
-        let windows = &series.windows.floats;
-        let is_long = windows.iter().any(|(from, to)| to - from > SCANNED_MAX);
-        if !is_long {
-            return of_floats(series, args, out, |_, window| {
-                let first = window.values.first().copied().unwrap_or(f64::NAN);
-                window.values.iter().fold(first, |best, value| {
-                    if (self.beats)(*value, best) || best.is_nan() { *value } else { best }
-                })
+        let (times, values) = (series.samples.timestamps.as_slice(), series.samples.values.as_slice());
+        if self.is_time {
+            let mut queue = Queue::new(|value, best| if IS_MAX { value >= best } else { value <= best });
+            put_floats(&series.windows.floats, out, |_, from, to| {
+                let at = queue.best(values, from, to).map_or(to - 1, |(at, _)| at as usize);
+                times.get(at).map(|time| *time as f64 / 1000.0)
+            });
+        } else if is_scanned(&series.windows.floats, values.len()) {
+            each_range::<Best<IS_MAX>, 1>(
+                &series.windows.floats,
+                values,
+                |_| (),
+                |step, _, [best]| {
+                    out.set_float(step, best);
+                },
+            );
+        } else {
+            let mut queue = Queue::new(|value, best| if IS_MAX { value > best } else { value < best });
+            put_floats(&series.windows.floats, out, |_, from, to| {
+                Some(queue.best(values, from, to).map_or(f64::NAN, |(_, value)| value))
             });
         }
-        let values = series.samples.values.as_slice();
-        // Indexes of samples that no later sample beats, first the best; NaNs are never among them.
-        let mut candidates: VecDeque<u32> = VecDeque::new();
-        let mut next = 0;
-        let mut ignored = false;
-        for (step, &(from, to)) in windows.iter().enumerate() {
-            if from == to {
-                continue;
-            }
-            next = next.max(from);
-            while next < to {
-                if let Some(value) = values.get(next as usize).filter(|value| !value.is_nan()) {
-                    while candidates
-                        .back()
-                        .and_then(|last| values.get(*last as usize))
-                        .is_some_and(|last| (self.beats)(*value, *last))
-                    {
-                        candidates.pop_back();
-                    }
-                    candidates.push_back(next);
-                }
-                next += 1;
-            }
-            while candidates.front().is_some_and(|first| *first < from) {
-                candidates.pop_front();
-            }
-            let best = candidates.front().and_then(|first| values.get(*first as usize)).copied();
-            out.set_float(step, best.unwrap_or(f64::NAN));
-            ignored |= series.windows.histograms.get(step).is_some_and(|(from, to)| from < to);
-        }
-        if ignored {
-            say_ignored(series, args);
-        }
+        say_if_ignored(series, args.range_span);
         Ok(())
     }
 }
 
-/// `ts_of_min_over_time` and `ts_of_max_over_time`: of equal values the last.
-pub(super) struct TimeOfExtreme {
-    /// Whether the first value comes before the second, or is equal.
-    pub(super) beats: fn(f64, f64) -> bool,
+/// Up to so many looks per sample ranges are scanned; the queue pays above.
+const LOOKS_MAX: usize = 24;
+
+fn is_scanned(windows: &[(u32, u32)], samples: usize) -> bool {
+    windows.iter().map(|(from, to)| (to - from) as usize).sum::<usize>() / LOOKS_MAX <= samples
 }
 
-impl RangeFunction for TimeOfExtreme {
-    fn evaluate(
-        &self,
-        series: &mut RangeSeries<'_>,
-        args: &RangeArgs,
-        out: &mut Column,
-    ) -> Result<(), QueryError> {
-        of_floats(series, args, out, |_, window| {
-            let mut samples = window.values.iter().zip(window.times);
-            let Some((mut best, mut time)) = samples.next() else { return f64::NAN };
-            for (value, at) in samples {
-                if (self.beats)(*value, *best) || best.is_nan() {
-                    (best, time) = (value, at);
-                }
+/// The best value so far; NaN only where there is no other.
+struct Best<const IS_MAX: bool>;
+
+impl<const IS_MAX: bool> Running<1> for Best<IS_MAX> {
+    type Sample = f64;
+    type Context = ();
+
+    #[inline(always)]
+    fn add<const N: usize, const CAREFUL: bool>(
+        [best]: &mut [[f64; N]; 1],
+        _: &[(); N],
+        count: f64,
+        values: [f64; N],
+    ) {
+        if count == 1.0 {
+            *best = values;
+            return;
+        }
+        *best = from_fn(|lane| {
+            let (value, best) = (values[lane], best[lane]);
+            let beats = if IS_MAX { value > best } else { value < best };
+            if beats | best.is_nan() { value } else { best }
+        });
+    }
+}
+
+/// The samples of a range that no later one beats, the best first. NaNs are never among them.
+struct Queue<B> {
+    /// Indexes and values; those before `front` are gone.
+    candidates: Vec<(u32, f64)>,
+    front: usize,
+    next: usize,
+    /// Whether the first value comes before the second.
+    beats: B,
+}
+
+impl<B: Fn(f64, f64) -> bool> Queue<B> {
+    fn new(beats: B) -> Self {
+        Queue { candidates: Vec::new(), front: 0, next: 0, beats }
+    }
+
+    /// The best sample of a range that begins and ends no earlier than the one before; `None` where all are NaN.
+    #[inline]
+    fn best(&mut self, values: &[f64], from: usize, to: usize) -> Option<(u32, f64)> {
+        if from >= self.next {
+            self.candidates.clear();
+            self.front = 0;
+            self.next = from;
+        }
+        for (at, value) in (self.next as u32..).zip(values.get(self.next..to).unwrap_or(&[])) {
+            if value.is_nan() {
+                continue;
             }
-            *time as f64 / 1000.0
-        })
+            let kept = self.candidates.get(self.front..).unwrap_or(&[]);
+            let beaten = kept.iter().rev().take_while(|(_, last)| (self.beats)(*value, *last)).count();
+            self.candidates.truncate(self.candidates.len() - beaten);
+            self.candidates.push((at, *value));
+        }
+        self.next = to;
+        while self.candidates.get(self.front).is_some_and(|(at, _)| (*at as usize) < from) {
+            self.front += 1;
+        }
+        self.candidates.get(self.front).copied()
     }
 }

@@ -19,8 +19,10 @@ pub(super) fn histogram_rate(
     let histograms = window.histograms;
     let (first, last, second) = (histograms.first()?, histograms.last()?, histograms.get(1)?);
     let is_gauge = |h: &FloatHistogram| h.counter_reset_hint == CounterResetHint::Gauge;
+    // Where buckets do not mix nothing but that is said.
+    let mut notes = Vec::new();
     if is_counter && (is_gauge(first) || is_gauge(last)) {
-        series.annotations.add(Annotation::histogram_not_counter(series.metric, args.range_span));
+        notes.push(Annotation::histogram_not_counter(series.metric, args.range_span));
     }
     let is_reset = |at: usize, after: &FloatHistogram, before: &FloatHistogram| {
         let by_start = match (starts.get(at..at + 2), window.histogram_times.get(at..at + 2)) {
@@ -43,13 +45,14 @@ pub(super) fn histogram_rate(
     }
     let custom = previous.uses_custom_buckets();
     if last.uses_custom_buckets() != custom {
+        say(series, notes);
         return incompatible(series, args);
     }
     let mut schema = last.schema.min(previous.schema);
     if is_counter {
         for histogram in histograms.get(1..histograms.len() - 1).unwrap_or(&[]) {
             if is_gauge(histogram) {
-                series.annotations.add(Annotation::histogram_not_counter(series.metric, args.range_span));
+                notes.push(Annotation::histogram_not_counter(series.metric, args.range_span));
             }
             schema = schema.min(histogram.schema);
             if histogram.uses_custom_buckets() != custom {
@@ -65,7 +68,7 @@ pub(super) fn histogram_rate(
     match result.sub(previous) {
         Err(_) => return incompatible(series, args),
         Ok(added) if added.bounds_reconciled => {
-            series.annotations.add(Annotation::mismatched_custom_buckets("subtraction", args.range_span));
+            notes.push(Annotation::mismatched_custom_buckets("subtraction", args.range_span));
         }
         Ok(_) => {}
     }
@@ -78,15 +81,13 @@ pub(super) fn histogram_rate(
                 && is_start_overlap(*previous_start, *previous, *start)
             {
                 overlaps = true;
-                series.annotations.add(Annotation::start_time_overlap(series.metric, args.range_span));
+                notes.push(Annotation::start_time_overlap(series.metric, args.range_span));
             }
             if is_reset(at, current, previous) {
                 match result.add(previous) {
                     Err(_) => return incompatible(series, args),
                     Ok(added) if added.bounds_reconciled => {
-                        series
-                            .annotations
-                            .add(Annotation::mismatched_custom_buckets("addition", args.range_span));
+                        notes.push(Annotation::mismatched_custom_buckets("addition", args.range_span));
                     }
                     Ok(_) => {}
                 }
@@ -94,11 +95,18 @@ pub(super) fn histogram_rate(
             previous = current;
         }
     } else if !is_gauge(first) || !is_gauge(last) {
-        series.annotations.add(Annotation::histogram_not_gauge(series.metric, args.range_span));
+        notes.push(Annotation::histogram_not_gauge(series.metric, args.range_span));
     }
+    say(series, notes);
     result.counter_reset_hint = CounterResetHint::Gauge;
     result.compact(0);
     Some(result)
+}
+
+fn say(series: &mut RangeSeries<'_>, notes: Vec<Annotation>) {
+    for note in notes {
+        series.annotations.add(note);
+    }
 }
 
 /// Says that exponential and custom buckets do not mix.

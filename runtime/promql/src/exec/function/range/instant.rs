@@ -6,7 +6,7 @@ use prom_model::{CounterResetHint, FloatHistogram};
 
 use super::RangeFunction;
 use super::histogram_rate::sub_noting;
-use super::window::{Window, is_start_reset, windows};
+use super::window::{Window, is_start_reset, put_floats, windows};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Annotation, Column, QueryError};
 
@@ -31,6 +31,11 @@ impl RangeFunction for InstantRate {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
+        let with_starts = args.use_start_timestamps && !series.samples.start_timestamps.is_empty();
+        if series.windows.histograms.is_empty() && !with_starts {
+            self.floats(series, out);
+            return Ok(());
+        }
         for (step, window) in windows(series, args) {
             let Some((previous, last)) = last_two(window) else { continue };
             let interval = last.time - previous.time;
@@ -66,6 +71,20 @@ impl RangeFunction for InstantRate {
 }
 
 impl InstantRate {
+    /// Floats only, no start timestamps.
+    fn floats(&self, series: &RangeSeries<'_>, out: &mut Column) {
+        let (times, values) = (series.samples.timestamps.as_slice(), series.samples.values.as_slice());
+        put_floats(&series.windows.floats, out, |_, from, to| {
+            let at = to.checked_sub(2).filter(|at| *at >= from)?;
+            let (previous, last) = (*values.get(at)?, *values.get(at + 1)?);
+            let value = if self.is_rate && last < previous { last } else { last - previous };
+            if !self.is_rate {
+                return Some(value);
+            }
+            Some(value / (times.get(at + 1)?.wrapping_sub(*times.get(at)?) as f64 / 1000.0))
+        });
+    }
+
     fn histograms(
         &self,
         before: &FloatHistogram,
@@ -112,19 +131,16 @@ fn last_two<'a>(window: Window<'a>) -> Option<(Last<'a>, Last<'a>)> {
             histogram: Some(window.histograms.get(at)?),
         })
     };
-    let mut found: Vec<Last<'a>> = [2, 1].into_iter().filter_map(float).collect();
-    for sample in [2, 1].into_iter().filter_map(histogram) {
-        match *found.as_slice() {
-            [] => found.push(sample),
-            [only] if sample.time < only.time => found.insert(0, sample),
-            [_] => found.push(sample),
-            [first, ..] if sample.time < first.time => {}
-            [_, second, ..] if sample.time > second.time => found = vec![second, sample],
-            [_, second, ..] => found = vec![sample, second],
-        }
+    let (mut previous, mut last) = (float(2), float(1));
+    for sample in [histogram(2), histogram(1)].into_iter().flatten() {
+        (previous, last) = match (previous, last) {
+            (_, None) => (None, Some(sample)),
+            (None, Some(only)) if sample.time < only.time => (Some(sample), last),
+            (None, Some(_)) => (last, Some(sample)),
+            (Some(first), Some(_)) if sample.time < first.time => (previous, last),
+            (Some(_), Some(second)) if sample.time > second.time => (last, Some(sample)),
+            (Some(_), Some(_)) => (Some(sample), last),
+        };
     }
-    match *found.as_slice() {
-        [previous, last] => Some((previous, last)),
-        _ => None,
-    }
+    Some((previous?, last?))
 }

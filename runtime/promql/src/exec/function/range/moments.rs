@@ -1,11 +1,14 @@
 //! `sum_over_time`, `avg_over_time`, `stddev_over_time`, `stdvar_over_time`: compensated sums over each range.
 
+use std::array::from_fn;
 use std::sync::Arc;
 
 use prom_model::{Added, CounterResetHint, FloatHistogram, IncompatibleBuckets};
 
 use super::RangeFunction;
-use super::window::{Window, of_floats, windows};
+use super::exact::ExactSums;
+use super::lanes::{Running, add_compensated, each_range};
+use super::window::{Window, put_floats, say_if_ignored, windows};
 use crate::exec::aggregate::kahan_add;
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Annotation, Column, QueryError};
@@ -23,6 +26,10 @@ impl RangeFunction for Sum {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
+        if series.windows.histograms.is_empty() {
+            self.floats(&series.samples.values, &series.windows.floats, out);
+            return Ok(());
+        }
         for (step, window) in windows(series, args) {
             if window.is_mixed() {
                 series.annotations.add(Annotation::mixed_floats_histograms(series.metric, args.range_span));
@@ -33,6 +40,61 @@ impl RangeFunction for Sum {
             }
         }
         Ok(())
+    }
+}
+
+/// From how many samples of all ranges per sample of the series on sums from the start are worth it.
+const SUMMED_MIN: usize = 4;
+
+impl Sum {
+    fn floats(&self, values: &[f64], windows: &[(u32, u32)], out: &mut Column) {
+        let walked: usize = windows.iter().map(|(from, to)| (to - from) as usize).sum();
+        let exact =
+            if walked / SUMMED_MIN > values.len() { ExactSums::of(values.iter().copied()) } else { None };
+        if let Some(sums) = exact {
+            put_floats(windows, out, |_, from, to| {
+                let sum = sums.between(from, to);
+                // Nothing was lost; the 0 that is divided and added decides about the sign of a zero.
+                Some(if self.is_mean { sum / (to - from) as f64 + 0.0 } else { sum + 0.0 })
+            });
+            return;
+        }
+        each_range::<Adding, 2>(
+            windows,
+            values,
+            |_| (),
+            |step, values, [total, lost]| {
+                let value = match (self.is_mean, total.is_finite()) {
+                    (true, true) => {
+                        let count = values.len() as f64;
+                        total / count + lost / count
+                    }
+                    // It may have overflowed on the way.
+                    (true, false) => mean(values),
+                    (false, _) if total.is_infinite() => total,
+                    (false, _) => total + lost,
+                };
+                out.set_float(step, value);
+            },
+        );
+    }
+}
+
+/// A compensated sum.
+struct Adding;
+
+impl Running<2> for Adding {
+    type Sample = f64;
+    type Context = ();
+
+    #[inline(always)]
+    fn add<const N: usize, const CAREFUL: bool>(
+        [sums, lost]: &mut [[f64; N]; 2],
+        _: &[(); N],
+        _: f64,
+        values: [f64; N],
+    ) {
+        add_compensated::<N, CAREFUL>(values, sums, lost);
     }
 }
 
@@ -195,18 +257,38 @@ impl RangeFunction for Variance {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
-        of_floats(series, args, out, |_, window| {
-            let (mut count, mut mean, mut mean_lost, mut squares, mut squares_lost) =
-                (0.0, 0.0, 0.0, 0.0, 0.0);
-            for value in window.values {
-                count += 1.0;
-                let distance = value - (mean + mean_lost);
-                (mean, mean_lost) = kahan_add(distance / count, mean, mean_lost);
-                (squares, squares_lost) =
-                    kahan_add(distance * (value - (mean + mean_lost)), squares, squares_lost);
-            }
-            let variance = (squares + squares_lost) / count;
-            if self.is_root { variance.sqrt() } else { variance }
-        })
+        let (values, windows) = (&series.samples.values, &series.windows.floats);
+        each_range::<Spreading, 4>(
+            windows,
+            values,
+            |_| (),
+            |step, values, [_, _, squares, lost]| {
+                let variance = (squares + lost) / values.len() as f64;
+                out.set_float(step, if self.is_root { variance.sqrt() } else { variance });
+            },
+        );
+        say_if_ignored(series, args.range_span);
+        Ok(())
+    }
+}
+
+/// A running mean, and the sum of squared distances to it.
+struct Spreading;
+
+impl Running<4> for Spreading {
+    type Sample = f64;
+    type Context = ();
+
+    #[inline(always)]
+    fn add<const N: usize, const CAREFUL: bool>(
+        [mean, mean_lost, squares, squares_lost]: &mut [[f64; N]; 4],
+        _: &[(); N],
+        count: f64,
+        values: [f64; N],
+    ) {
+        let distances: [f64; N] = from_fn(|lane| values[lane] - (mean[lane] + mean_lost[lane]));
+        add_compensated::<N, CAREFUL>(distances.map(|distance| distance / count), mean, mean_lost);
+        let squared = from_fn(|lane| distances[lane] * (values[lane] - (mean[lane] + mean_lost[lane])));
+        add_compensated::<N, CAREFUL>(squared, squares, squares_lost);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prom_model::FloatHistogram;
 
 use super::histogram_rate::{add_noting, histogram_rate};
+use super::resets::Resets;
 use super::window::{Window, is_start_overlap, is_start_reset, windows};
 use super::{RangeFunction, extended};
 use crate::exec::range::{RangeArgs, RangeSeries};
@@ -70,6 +71,37 @@ struct Ends {
     intervals: f64,
 }
 
+impl Ends {
+    /// Seconds between the first and the last sample, and how far values are taken to go on before and behind them.
+    fn extrapolate(&self) -> (f64, f64, f64) {
+        let mut to_start = self.first.wrapping_sub(self.start) as f64 / 1000.0;
+        let mut to_end = self.end.wrapping_sub(self.last) as f64 / 1000.0;
+        let sampled = self.last.wrapping_sub(self.first) as f64 / 1000.0;
+        let average = sampled / self.intervals;
+        let threshold = average * 1.1;
+        // A series goes on to the ends of the range if they are no further than the next sample would be.
+        if to_start >= threshold {
+            to_start = average / 2.0;
+        }
+        if to_end >= threshold {
+            to_end = average / 2.0;
+        }
+        (sampled, to_start, to_end)
+    }
+}
+
+/// Where samples lie in a range, and what follows from it; the same at most steps, since scrapes are regular.
+#[derive(Default)]
+struct Shape {
+    to_start_millis: i64,
+    to_end_millis: i64,
+    samples: u32,
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    factor: f64,
+}
+
 /// Where the counter was 0, from its first value and its increase; both as floats.
 struct Zero {
     first: f64,
@@ -77,25 +109,17 @@ struct Zero {
 }
 
 impl Rate {
-    /// Floats only, no start timestamps. Resets are looked for once, not once per range; what they add is added in the order of
-    /// the samples, so that sums round as they do when each range is walked.
+    /// Floats only, no start timestamps.
     fn floats(&self, series: &RangeSeries<'_>, args: &RangeArgs, out: &mut Column) {
         let (times, values) = (series.samples.timestamps.as_slice(), series.samples.values.as_slice());
-        let mut resets: Vec<u32> = Vec::new();
-        if self.is_counter {
-            for (at, pair) in values.windows(2).enumerate() {
-                if let [before, after] = pair
-                    && after < before
-                {
-                    resets.push(at as u32);
-                }
-            }
-        }
+        let windows = series.windows.floats.as_slice();
+        let mut resets = if self.is_counter { Resets::of(values, windows) } else { Resets::default() };
         let seconds = seconds(args.range);
+        let mut shape = Shape::default();
         let (floats, present) = out.floats_mut();
-        let mut next_reset = 0;
-        let steps = series.windows.floats.iter().zip(&args.ends).zip(floats.iter_mut()).enumerate();
-        for (step, ((&(from, to), &end), slot)) in steps {
+        for (step, ((&(from, to), &end), slot)) in
+            windows.iter().zip(&args.ends).zip(floats.iter_mut()).enumerate()
+        {
             if to - from < 2 {
                 continue;
             }
@@ -104,47 +128,62 @@ impl Rate {
                 continue;
             };
             let (Some(&first_time), Some(&last_time)) = (times.get(first), times.get(last)) else { continue };
-            let mut result = last_value - first_value;
-            while resets.get(next_reset).is_some_and(|at| *at < from) {
-                next_reset += 1;
+            let result = resets.add_to(last_value - first_value, from, to, values);
+            let start = end.saturating_sub(args.range);
+            let (to_start, to_end) = (first_time.wrapping_sub(start), end.wrapping_sub(last_time));
+            if shape.to_start_millis != to_start
+                || shape.to_end_millis != to_end
+                || shape.samples != to - from
+            {
+                let ends = Ends {
+                    first: first_time,
+                    last: last_time,
+                    start,
+                    end,
+                    intervals: f64::from(to - from - 1),
+                };
+                shape = self.shape(&ends, to - from, seconds);
             }
-            for at in resets.get(next_reset..).unwrap_or(&[]).iter().take_while(|at| **at + 1 < to) {
-                result += values.get(*at as usize).copied().unwrap_or(0.0);
+            let mut factor = shape.factor;
+            // Where the counter began above its increase, it was 0 longer ago than the range reaches.
+            let may_clip = self.is_counter
+                && result > 0.0
+                && first_value >= 0.0
+                && !(first_value >= result && shape.to_start <= shape.sampled);
+            if may_clip {
+                let to_zero = shape.sampled * (first_value / result);
+                if to_zero < shape.to_start {
+                    factor = self.scale(shape.sampled, to_zero, shape.to_end, seconds);
+                }
             }
-            let ends = Ends {
-                first: first_time,
-                last: last_time,
-                start: end - args.range,
-                end,
-                intervals: f64::from(to - from - 1),
-            };
-            let zero = (self.is_counter && result > 0.0 && first_value >= 0.0)
-                .then_some(Zero { first: first_value, increase: result });
-            *slot = result * self.factor(&ends, zero, seconds);
+            *slot = result * factor;
             present.insert(step);
+        }
+    }
+
+    /// What extrapolation makes of where the samples lie in a range, whatever their values are.
+    fn shape(&self, ends: &Ends, samples: u32, seconds: f64) -> Shape {
+        let (sampled, to_start, to_end) = ends.extrapolate();
+        Shape {
+            to_start_millis: ends.first.wrapping_sub(ends.start),
+            to_end_millis: ends.end.wrapping_sub(ends.last),
+            samples,
+            sampled,
+            to_start,
+            to_end,
+            factor: self.scale(sampled, to_start, to_end, seconds),
         }
     }
 
     /// By what the difference between the first and the last sample is multiplied.
     fn factor(&self, ends: &Ends, zero: Option<Zero>, seconds: f64) -> f64 {
-        let mut to_start = (ends.first - ends.start) as f64 / 1000.0;
-        let mut to_end = (ends.end - ends.last) as f64 / 1000.0;
-        let sampled = (ends.last - ends.first) as f64 / 1000.0;
-        let average = sampled / ends.intervals;
-        let threshold = average * 1.1;
-        // A series goes on to the ends of the range if they are no further than the next sample would be.
-        if to_start >= threshold {
-            to_start = average / 2.0;
-        }
+        let (sampled, mut to_start, to_end) = ends.extrapolate();
         if let Some(zero) = zero {
             // No counter was below 0.
             let to_zero = sampled * (zero.first / zero.increase);
             if to_zero < to_start {
                 to_start = to_zero;
             }
-        }
-        if to_end >= threshold {
-            to_end = average / 2.0;
         }
         self.scale(sampled, to_start, to_end, seconds)
     }
@@ -188,7 +227,7 @@ impl Rate {
                 return;
             }
         }
-        let start = end - args.range;
+        let start = end.saturating_sub(args.range);
         let ends = Ends { first, last, start, end, intervals: (times.len() - 1) as f64 };
         let born_inside = starts.first().copied().filter(|born| *born != 0 && *born > start && *born < first);
         let factor = if let Some(born) = born_inside {

@@ -1,8 +1,10 @@
 //! `deriv`, `predict_linear` and `double_exponential_smoothing`.
 
+use std::array::from_fn;
+
 use super::RangeFunction;
-use super::window::{Window, say_ignored, windows};
-use crate::exec::aggregate::kahan_add;
+use super::lanes::{Running, add_compensated, each_range};
+use super::window::{say_if_ignored, windows};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
 
@@ -19,38 +21,69 @@ impl RangeFunction for Line {
         args: &RangeArgs,
         out: &mut Column,
     ) -> Result<(), QueryError> {
-        of_two_floats(series, args, out, |step, window| {
-            Ok(if self.is_prediction {
-                let (slope, intercept) = regression(window, args.steps.time(step));
-                slope * args.param(0, step) + intercept
-            } else {
-                // A time near the samples keeps the digits.
-                regression(window, window.times.first().copied().unwrap_or(0)).0
-            })
-        })
+        let (times, values) = (series.samples.timestamps.as_slice(), series.samples.values.as_slice());
+        let windows = series.windows.floats.as_slice();
+        let samples: Vec<(i64, f64)> = times.iter().copied().zip(values.iter().copied()).collect();
+        // A time near the samples keeps the digits.
+        let near = |step: usize| windows.get(step).and_then(|window| times.get(window.0 as usize));
+        let origin = |step: usize| {
+            if self.is_prediction { args.steps.time(step) } else { near(step).copied().unwrap_or(0) }
+        };
+        let constant_from = starts_of_runs(values);
+        each_range::<Fitting, 8>(windows, &samples, origin, |step, range, sums| {
+            let Some(&(from, to)) = windows.get(step).filter(|_| range.len() >= 2) else { return };
+            let is_constant = constant_from.get(to as usize - 1).is_some_and(|start| *start <= from);
+            let first = range.first().map_or(f64::NAN, |(_, value)| *value);
+            let (slope, intercept) = match (is_constant, first.is_infinite()) {
+                (true, true) => (f64::NAN, f64::NAN),
+                (true, false) => (0.0, first),
+                (false, _) => line(sums, range.len() as f64),
+            };
+            let value = if self.is_prediction { slope * args.param(0, step) + intercept } else { slope };
+            out.set_float(step, value);
+        });
+        say_if_ignored(series, args.range_span);
+        Ok(())
     }
 }
 
-/// The straight line through the samples by least squares: its slope, and its value at a time.
-fn regression(window: Window<'_>, at: i64) -> (f64, f64) {
-    let first = window.values.first().copied().unwrap_or(f64::NAN);
-    let (mut x_sum, mut y_sum, mut xy_sum, mut x2_sum) = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0));
-    let mut count = 0.0;
-    let mut is_constant = true;
-    let add = |sum: &mut (f64, f64), value: f64| *sum = kahan_add(value, sum.0, sum.1);
-    for (index, (time, y)) in window.times.iter().zip(window.values).enumerate() {
-        is_constant &= index == 0 || *y == first;
-        count += 1.0;
-        let x = (time - at) as f64 / 1e3;
-        add(&mut x_sum, x);
-        add(&mut y_sum, *y);
-        add(&mut xy_sum, x * y);
-        add(&mut x2_sum, x * x);
+/// For each value where the values equal to it, without another in between, begin.
+fn starts_of_runs(values: &[f64]) -> Vec<u32> {
+    let mut before: Option<(f64, u32)> = None;
+    let runs = (0..).zip(values).map(|(at, value)| {
+        let start = before.filter(|(before, _)| before == value).map_or(at, |(_, start)| start);
+        before = Some((*value, start));
+        start
+    });
+    runs.collect()
+}
+
+/// Sums of times (seconds from an origin), values, their products and squared times; each with what it lost.
+struct Fitting;
+
+impl Running<8> for Fitting {
+    type Sample = (i64, f64);
+    type Context = i64;
+
+    #[inline(always)]
+    fn add<const N: usize, const CAREFUL: bool>(
+        [x, x_lost, y, y_lost, xy, xy_lost, x2, x2_lost]: &mut [[f64; N]; 8],
+        origins: &[i64; N],
+        _: f64,
+        samples: [(i64, f64); N],
+    ) {
+        let times: [f64; N] = from_fn(|lane| samples[lane].0.wrapping_sub(origins[lane]) as f64 / 1e3);
+        let values = samples.map(|(_, value)| value);
+        add_compensated::<N, CAREFUL>(times, x, x_lost);
+        add_compensated::<N, CAREFUL>(values, y, y_lost);
+        add_compensated::<N, CAREFUL>(from_fn(|lane| times[lane] * values[lane]), xy, xy_lost);
+        add_compensated::<N, CAREFUL>(times.map(|time| time * time), x2, x2_lost);
     }
-    if is_constant {
-        return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
-    }
-    let [x, y, xy, x2] = [x_sum, y_sum, xy_sum, x2_sum].map(|(sum, lost)| sum + lost);
+}
+
+/// The straight line of least squares: its slope, and its value at the origin.
+fn line([x, x_lost, y, y_lost, xy, xy_lost, x2, x2_lost]: [f64; 8], count: f64) -> (f64, f64) {
+    let (x, y, xy, x2) = (x + x_lost, y + y_lost, xy + xy_lost, x2 + x2_lost);
     let covariance = xy - x * y / count;
     let variance = x2 - x * x / count;
     let slope = covariance / variance;
@@ -72,46 +105,54 @@ impl RangeFunction for Smoothing {
             check_factor("smoothing factor. Expected: 0 < sf < 1", args.param(0, step))?;
             check_factor("trend factor. Expected: 0 < tf < 1", args.param(1, step))?;
         }
-        of_two_floats(series, args, out, |step, window| {
-            let (smoothing, trend_factor) = (args.param(0, step), args.param(1, step));
-            let [first, second, ..] = window.values else { return Ok(f64::NAN) };
-            let (mut before, mut smoothed, mut trend) = (0.0, *first, second - first);
-            for (index, value) in window.values.iter().skip(1).enumerate() {
-                let scaled = smoothing * value;
-                if index > 0 {
-                    trend = trend_factor * (smoothed - before) + (1.0 - trend_factor) * trend;
-                }
-                let along = (1.0 - smoothing) * (smoothed + trend);
-                (before, smoothed) = (smoothed, scaled + along);
+        let factors = |step: usize| (args.param(0, step), args.param(1, step));
+        let (values, windows) = (&series.samples.values, &series.windows.floats);
+        each_range::<Smooth, 3>(windows, values, factors, |step, range, [_, smoothed, _]| {
+            if range.len() >= 2 {
+                out.set_float(step, smoothed);
             }
-            Ok(smoothed)
-        })
+        });
+        say_if_ignored(series, args.range_span);
+        Ok(())
+    }
+}
+
+/// The smoothed value before the last, the last, and the trend.
+struct Smooth;
+
+impl Running<3> for Smooth {
+    type Sample = f64;
+    type Context = (f64, f64);
+
+    #[inline(always)]
+    fn add<const N: usize, const CAREFUL: bool>(
+        [before, smoothed, trend]: &mut [[f64; N]; 3],
+        factors: &[(f64, f64); N],
+        count: f64,
+        values: [f64; N],
+    ) {
+        if count == 1.0 {
+            *smoothed = values;
+            return;
+        }
+        for lane in 0..N {
+            let ((smoothing, trending), value) = (factors[lane], values[lane]);
+            trend[lane] = if count == 2.0 {
+                value - smoothed[lane]
+            } else {
+                trending * (smoothed[lane] - before[lane]) + (1.0 - trending) * trend[lane]
+            };
+            let scaled = smoothing * value;
+            let along = (1.0 - smoothing) * (smoothed[lane] + trend[lane]);
+            (before[lane], smoothed[lane]) = (smoothed[lane], scaled + along);
+        }
     }
 }
 
 fn check_factor(what: &str, factor: f64) -> Result<(), QueryError> {
     if factor <= 0.0 || factor >= 1.0 {
-        return Err(QueryError::execution(format!("invalid {what}, got: {factor:.6}")));
-    }
-    Ok(())
-}
-
-/// Evaluates ranges of at least two floats; says so where histograms are left out, also beside a single float.
-fn of_two_floats(
-    series: &mut RangeSeries<'_>,
-    args: &RangeArgs,
-    out: &mut Column,
-    function: impl Fn(usize, Window<'_>) -> Result<f64, QueryError>,
-) -> Result<(), QueryError> {
-    let mut ignored = false;
-    for (step, window) in windows(series, args) {
-        ignored |= window.is_mixed();
-        if window.values.len() >= 2 {
-            out.set_float(step, function(step, window)?);
-        }
-    }
-    if ignored {
-        say_ignored(series, args);
+        let factor = if factor.is_infinite() { prom_model::go_float(factor) } else { format!("{factor:.6}") };
+        return Err(QueryError::execution(format!("invalid {what}, got: {factor}")));
     }
     Ok(())
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use prom_model::FloatHistogram;
+use promql_syntax::Span;
 
 use crate::exec::range::{RangeArgs, RangeSeries, Windows};
-use crate::{Annotation, Column, QueryError, Samples};
+use crate::{Annotation, Column, Samples};
 
 /// The samples in the range of one step. Slices of start timestamps are empty where nothing is known of them.
 #[derive(Clone, Copy)]
@@ -82,30 +83,48 @@ pub(super) fn windows<'a>(
         .filter(|(_, window)| !window.is_empty())
 }
 
+/// Puts a number at each step whose range has floats, from the step and the indexes of the first float and behind the last;
+/// `None` leaves the step empty.
+#[inline]
+pub(super) fn put_floats(
+    windows: &[(u32, u32)],
+    out: &mut Column,
+    mut value: impl FnMut(usize, usize, usize) -> Option<f64>,
+) {
+    let (floats, present) = out.floats_mut();
+    let chunks = windows.chunks(64).zip(floats.chunks_mut(64)).zip(present.words_mut()).enumerate();
+    for (chunk, ((windows, slots), word)) in chunks {
+        for (at, (&(from, to), slot)) in windows.iter().zip(slots).enumerate() {
+            if from < to
+                && let Some(value) = value(chunk * 64 + at, from as usize, to as usize)
+            {
+                *slot = value;
+                *word |= 1 << at;
+            }
+        }
+    }
+}
+
 /// Evaluates a function of the floats of each range that has some; says so where histograms are left out.
 pub(super) fn of_floats(
     series: &mut RangeSeries<'_>,
     args: &RangeArgs,
     out: &mut Column,
-    mut function: impl FnMut(usize, Window<'_>) -> f64,
-) -> Result<(), QueryError> {
-    let mut ignored = false;
-    for (step, window) in windows(series, args) {
-        if window.values.is_empty() {
-            continue;
-        }
-        ignored |= !window.histograms.is_empty();
-        out.set_float(step, function(step, window));
-    }
-    if ignored {
-        say_ignored(series, args);
-    }
-    Ok(())
+    mut function: impl FnMut(usize, &[f64]) -> f64,
+) {
+    let values = series.samples.values.as_slice();
+    put_floats(&series.windows.floats, out, |step, from, to| {
+        values.get(from..to).map(|values| function(step, values))
+    });
+    say_if_ignored(series, args.range_span);
 }
 
-/// Says that histograms were left out.
-pub(super) fn say_ignored(series: &mut RangeSeries<'_>, args: &RangeArgs) {
-    series.annotations.add(Annotation::histogram_ignored_in_mixed_range(series.metric, args.range_span));
+/// Says so where ranges with floats have histograms that were left out.
+pub(super) fn say_if_ignored(series: &mut RangeSeries<'_>, span: Span) {
+    let both = series.windows.floats.iter().zip(&series.windows.histograms);
+    if both.into_iter().any(|(floats, histograms)| floats.0 < floats.1 && histograms.0 < histograms.1) {
+        series.annotations.add(Annotation::histogram_ignored_in_mixed_range(series.metric, span));
+    }
 }
 
 /// Whether there was a reset between two samples by what their start timestamps say (milliseconds, 0 where unknown): the

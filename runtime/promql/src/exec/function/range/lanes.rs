@@ -1,0 +1,111 @@
+//! Several ranges at once. Inside a range one addition waits for the one before, and their order must stay; those of neighbouring
+//! ranges do not wait for each other.
+
+use std::array::from_fn;
+
+use crate::exec::aggregate::kahan_add;
+
+/// Ranges that go side by side.
+const LANES: usize = 4;
+
+/// What is kept of a range while its samples go by: some numbers, 0 at first. Each number is there once per lane.
+pub(super) trait Running<const NUMBERS: usize> {
+    /// What a sample is.
+    type Sample: Copy;
+    /// What is known of a range beside its samples.
+    type Context: Copy;
+
+    /// Takes in a sample of each lane, the `count`th of its range. If not `CAREFUL`, some number must stay infinite or NaN after any
+    /// overflow.
+    fn add<const N: usize, const CAREFUL: bool>(
+        numbers: &mut [[f64; N]; NUMBERS],
+        contexts: &[Self::Context; N],
+        count: f64,
+        samples: [Self::Sample; N],
+    );
+}
+
+/// A step and the samples in its range.
+type Range<'a, S> = (usize, &'a [S]);
+
+/// Adds a value to a compensated sum in each lane, to the bit as `kahan_add` does in one.
+#[inline(always)]
+pub(super) fn add_compensated<const N: usize, const CAREFUL: bool>(
+    values: [f64; N],
+    sums: &mut [f64; N],
+    lost: &mut [f64; N],
+) {
+    if CAREFUL {
+        for lane in 0..N {
+            (sums[lane], lost[lane]) = kahan_add(values[lane], sums[lane], lost[lane]);
+        }
+        return;
+    }
+    // What rounding took is a number without rounding, so there are several ways to it; this one needs no comparison.
+    let totals: [f64; N] = from_fn(|lane| sums[lane] + values[lane]);
+    let added: [f64; N] = from_fn(|lane| totals[lane] - sums[lane]);
+    let of_sum: [f64; N] = from_fn(|lane| sums[lane] - (totals[lane] - added[lane]));
+    let of_value: [f64; N] = from_fn(|lane| values[lane] - added[lane]);
+    *lost = from_fn(|lane| lost[lane] + (of_sum[lane] + of_value[lane]));
+    *sums = totals;
+}
+
+/// Lets the samples of each range that has some go by; gives `done` the step, the samples and the numbers. Ranges with infinite
+/// numbers or NaN are evaluated once more, with care.
+pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
+    windows: &[(u32, u32)],
+    samples: &[R::Sample],
+    context: impl Fn(usize) -> R::Context,
+    mut done: impl FnMut(usize, &[R::Sample], [f64; NUMBERS]),
+) {
+    let mut ranges = windows.iter().enumerate().filter_map(|(step, &(from, to))| {
+        let range = samples.get(from as usize..to as usize)?;
+        (!range.is_empty()).then_some((step, range))
+    });
+    let mut finish = |step: usize, range: &[R::Sample], numbers: [f64; NUMBERS], context: R::Context| {
+        let finite = numbers.iter().all(|number| number.is_finite());
+        let careful = || rest::<R, NUMBERS, true>([[0.0]; NUMBERS], 0.0, range, context);
+        done(step, range, if finite { numbers } else { careful() });
+    };
+    loop {
+        let next: [Option<Range<'_, R::Sample>>; LANES] = from_fn(|_| ranges.next());
+        let [Some(one), Some(two), Some(three), Some(four)] = next else {
+            for (step, range) in next.into_iter().flatten() {
+                let context = context(step);
+                let numbers = rest::<R, NUMBERS, false>([[0.0]; NUMBERS], 0.0, range, context);
+                finish(step, range, numbers, context);
+            }
+            return;
+        };
+        let group = [one, two, three, four];
+        let shortest = group.iter().map(|(_, range)| range.len()).min().unwrap_or(0);
+        let contexts = group.map(|(step, _)| context(step));
+        let [one, two, three, four] = group.map(|(_, range)| range.get(..shortest).unwrap_or(range).iter());
+        let mut numbers = [[0.0; LANES]; NUMBERS];
+        let mut count = 0.0;
+        for (((one, two), three), four) in one.zip(two).zip(three).zip(four) {
+            count += 1.0;
+            R::add::<LANES, false>(&mut numbers, &contexts, count, [*one, *two, *three, *four]);
+        }
+        for (lane, ((step, range), context)) in group.into_iter().zip(contexts).enumerate() {
+            let own = from_fn(|number| [numbers[number][lane]]);
+            let behind = range.get(shortest..).unwrap_or(&[]);
+            let numbers = rest::<R, NUMBERS, false>(own, count, behind, context);
+            finish(step, range, numbers, context);
+        }
+    }
+}
+
+/// The end of a range that is longer than its neighbours, or all of it.
+fn rest<R: Running<NUMBERS>, const NUMBERS: usize, const CAREFUL: bool>(
+    mut numbers: [[f64; 1]; NUMBERS],
+    mut count: f64,
+    samples: &[R::Sample],
+    context: R::Context,
+) -> [f64; NUMBERS] {
+    for sample in samples {
+        count += 1.0;
+        R::add::<1, CAREFUL>(&mut numbers, &[context], count, [*sample]);
+    }
+    numbers.map(|[number]| number)
+}
