@@ -119,6 +119,12 @@ impl Bits {
         &mut self.words
     }
 
+    /// The last step in the set.
+    fn last(&self) -> Option<usize> {
+        let (at, word) = self.words.iter().enumerate().rfind(|(_, word)| **word != 0)?;
+        Some(at * 64 + 63 - word.leading_zeros() as usize)
+    }
+
     /// The steps in the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(at, &word)| {
@@ -146,9 +152,11 @@ pub enum Point<'c> {
 /// The values of one series: at each step a float, a histogram or nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Column {
+    /// The first step that has a place; 0 unless the column was trimmed.
+    first: usize,
     floats: Vec<f64>,
     present: Bits,
-    /// Empty as long as there is no histogram; then one place per step.
+    /// Empty as long as there is no histogram; then as many places as there are for floats.
     histograms: Vec<Option<Arc<FloatHistogram>>>,
 }
 
@@ -162,6 +170,7 @@ impl Column {
 
     /// Nothing at each of so many steps, in the memory that was held already.
     pub fn reset(&mut self, steps: usize) {
+        self.first = 0;
         self.floats.clear();
         self.floats.resize(steps, 0.0);
         self.present.reset(steps);
@@ -170,7 +179,12 @@ impl Column {
 
     /// How many steps there are.
     pub fn len(&self) -> usize {
-        self.floats.len()
+        self.present.len
+    }
+
+    /// The place of a step.
+    fn place(&self, step: usize) -> usize {
+        step.wrapping_sub(self.first)
     }
 
     /// Whether there is nothing at any step.
@@ -198,16 +212,17 @@ impl Column {
 
     /// The float at a step.
     pub fn float(&self, step: usize) -> Option<f64> {
-        if self.present.get(step) { self.floats.get(step).copied() } else { None }
+        if self.present.get(step) { self.floats.get(self.place(step)).copied() } else { None }
     }
 
     /// The histogram at a step.
     pub fn histogram(&self, step: usize) -> Option<&Arc<FloatHistogram>> {
-        self.histograms.get(step).and_then(Option::as_ref)
+        self.histograms.get(self.place(step)).and_then(Option::as_ref)
     }
 
     /// Puts a float at a step, in place of what was there.
     pub fn set_float(&mut self, step: usize, value: f64) {
+        self.untrim();
         if let Some(slot) = self.floats.get_mut(step) {
             *slot = value;
             self.present.insert(step);
@@ -219,6 +234,7 @@ impl Column {
 
     /// Puts a histogram at a step, in place of what was there.
     pub fn set_histogram(&mut self, step: usize, histogram: Arc<FloatHistogram>) {
+        self.untrim();
         if self.histograms.is_empty() {
             self.histograms.resize(self.floats.len(), None);
         }
@@ -231,7 +247,8 @@ impl Column {
     /// Removes what is at a step.
     pub fn clear(&mut self, step: usize) {
         self.present.remove(step);
-        if let Some(slot) = self.histograms.get_mut(step) {
+        let place = self.place(step);
+        if let Some(slot) = self.histograms.get_mut(place) {
             *slot = None;
         }
     }
@@ -250,14 +267,58 @@ impl Column {
         }
     }
 
-    /// The places of the floats, one per step; what stands where [`Column::present`] has no step means nothing.
+    /// The places of the floats, one per step; what stands where [`Column::present`] has no step means nothing. Of a column
+    /// that was trimmed some steps have no place; see [`Column::float_points`].
     pub fn floats(&self) -> &[f64] {
         &self.floats
+    }
+
+    /// The steps from `from` on that have a float, with it, ascending.
+    pub fn float_points(&self, from: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let from = from.max(self.first);
+        let places = self.floats.iter().enumerate().skip(from - self.first);
+        places.filter_map(|(place, value)| {
+            let step = place + self.first;
+            self.present.get(step).then_some((step, *value))
+        })
+    }
+
+    /// Gives back the memory of the steps before the first and after the last value, if that is a good part.
+    pub(crate) fn trim(&mut self) {
+        let held =
+            self.histograms.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(step, _)| step);
+        let (mut first, mut last) = (usize::MAX, 0);
+        for step in held.chain(self.present.iter().next()).chain(self.present.last()) {
+            (first, last) = (first.min(step), last.max(step));
+        }
+        if first > last || self.first > 0 || (last - first + 1) * 4 > self.floats.len() * 3 {
+            return;
+        }
+        self.floats = self.floats.get(first..=last).unwrap_or_default().to_vec();
+        self.histograms = self.histograms.get(first..=last).unwrap_or_default().to_vec();
+        self.first = first;
+    }
+
+    /// Gives each step a place again.
+    fn untrim(&mut self) {
+        let steps = self.present.len;
+        if self.floats.len() == steps {
+            return;
+        }
+        let (before, after) = (self.first, steps.saturating_sub(self.first + self.floats.len()));
+        self.floats.splice(0..0, std::iter::repeat_n(0.0, before));
+        self.floats.extend(std::iter::repeat_n(0.0, after));
+        if !self.histograms.is_empty() {
+            self.histograms.splice(0..0, std::iter::repeat_n(None, before));
+            self.histograms.extend(std::iter::repeat_n(None, after));
+        }
+        self.first = 0;
     }
 
     /// The places of the floats and the set of steps that have one, to be changed together. Who adds a step must see to
     /// it that no histogram is there.
     pub fn floats_mut(&mut self) -> (&mut [f64], &mut Bits) {
+        self.untrim();
         (&mut self.floats, &mut self.present)
     }
 
@@ -268,7 +329,8 @@ impl Column {
 
     /// The steps that have a histogram, with it, ascending.
     pub fn histograms(&self) -> impl Iterator<Item = (usize, &Arc<FloatHistogram>)> {
-        self.histograms.iter().enumerate().filter_map(|(step, slot)| Some((step, slot.as_ref()?)))
+        let places = self.histograms.iter().enumerate();
+        places.filter_map(|(place, slot)| Some((place + self.first, slot.as_ref()?)))
     }
 
     /// The steps that have something, with it, ascending.
@@ -323,6 +385,33 @@ mod tests {
         column.clear(66);
         assert!(!column.has_histograms() && !column.is_empty());
         assert_eq!(column.present().iter().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_trimmed_column_has_the_same_values_in_less_memory() {
+        let mut column = Column::new(1_000);
+        for step in 300..310 {
+            column.set_float(step, step as f64);
+        }
+        column.clear(305);
+        column.set_histogram(305, Arc::default());
+        let (before, full) = (column.bytes(), column.clone());
+        column.trim();
+        assert!(column.bytes() * 4 < before);
+        assert_eq!((column.len(), column.count()), (1_000, 10));
+        assert_eq!(column.floats().len(), 10);
+        for step in [0, 299, 300, 305, 309, 310, 999] {
+            assert_eq!(column.float(step), full.float(step));
+            assert_eq!(column.histogram(step), full.histogram(step));
+        }
+        let from: Vec<usize> = column.float_points(304).map(|(step, _)| step).collect();
+        assert_eq!(from, [304, 306, 307, 308, 309]);
+        column.set_float(0, 7.0);
+        assert_eq!(
+            (column.floats().len(), column.float(308), column.float(0)),
+            (1_000, Some(308.0), Some(7.0))
+        );
+        assert!(column.histogram(305).is_some());
     }
 
     #[test]

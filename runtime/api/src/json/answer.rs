@@ -282,14 +282,9 @@ fn fill_matrix(out: &mut Vec<u8>, steps: Steps, series: &[Row], symbols: &Symbol
 }
 
 fn column_floats(out: &mut Vec<u8>, steps: Steps, column: &Column, at: &mut Place) -> bool {
-    let present = column.present();
-    let from = at.next;
-    for (step, value) in column.floats().iter().enumerate().skip(from) {
-        if !present.get(step) {
-            continue;
-        }
+    for (step, value) in column.float_points(at.next) {
         begin(out, at, VALUES, steps.time(step));
-        push_float(out, *value);
+        push_float(out, value);
         out.push(b']');
         if out.len() >= PIECE_BYTES {
             at.next = step + 1;

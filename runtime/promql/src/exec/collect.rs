@@ -59,11 +59,18 @@ fn rows(plan: &Node, run: &mut Run) -> Result<Vec<Row>, QueryError> {
     let mut rows = Vec::new();
     let mut row = Row::default();
     while operator.next(run, &mut row)? {
-        run.hold_samples(row.column.count())?;
+        run.hold_samples(samples_in(&row.column))?;
+        row.column.trim();
         held.grow(row.column.bytes() + row.labels.bytes() + size_of::<Row>())?;
         rows.push(std::mem::take(&mut row));
     }
     Ok(rows)
+}
+
+/// How many samples the values of a column count for.
+pub(super) fn samples_in(column: &Column) -> usize {
+    let histograms: u64 = column.histograms().map(|(_, histogram)| histogram_samples(histogram)).sum();
+    column.present().count() + usize::try_from(histograms).unwrap_or(usize::MAX)
 }
 
 /// One value per series, in the order of evaluation.
@@ -73,7 +80,7 @@ fn instant(plan: &Node, time: i64, run: &mut Run) -> Result<Value, QueryError> {
     let mut samples = Vec::new();
     let mut row = Row::default();
     while operator.next(run, &mut row)? {
-        run.hold_samples(1)?;
+        run.hold_samples(samples_in(&row.column))?;
         held.grow(row.labels.bytes() + size_of::<InstantSample>())?;
         let mut labels = std::mem::take(&mut row.labels);
         if row.drop_name && run.options.delayed_name_removal {
@@ -95,7 +102,8 @@ fn range_vector(input: &RangeInput, steps: Steps, run: &mut Run) -> Result<Value
     let mut held = run.control.budget.hold("series of the answer");
     let mut series: Vec<RangeSeries> = Vec::new();
     let mut keep = |labels: &LabelSet, samples: Samples, run: &mut Run| {
-        run.hold_samples(samples.timestamps.len() + samples.histograms.len())?;
+        let histograms: u64 = samples.histograms.iter().map(|histogram| histogram_samples(histogram)).sum();
+        run.hold_samples(samples.timestamps.len() + usize::try_from(histograms).unwrap_or(usize::MAX))?;
         held.grow(samples.bytes() + labels.bytes())?;
         series.push(RangeSeries { labels: labels.clone(), samples });
         Ok::<_, QueryError>(())

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use promql_syntax::{AggregateOp, BinaryOp, ValueType};
 
 use super::function::{self, NameEffect};
+use super::stretch::Stretch;
 use super::{Operator, Run};
 use crate::plan::{Kind, Node};
 use crate::{Held, LabelSet, QueryError, Row};
@@ -19,7 +20,7 @@ pub(super) fn unique(input: Box<dyn Operator>) -> Box<dyn Operator> {
 
 /// Makes one of series with the same labels, and refuses those with values at the same step.
 pub(super) fn merged(input: Box<dyn Operator>) -> Box<dyn Operator> {
-    Box::new(Merged { input: Some(input), rows: Vec::new().into_iter(), held: None })
+    Box::new(Merged { input: Some(input), rows: Vec::new().into_iter(), held: None, steps: 0 })
 }
 
 /// As [`merged`], in a run with care. In any other the input asks for one, should its series become alike.
@@ -115,30 +116,61 @@ impl Operator for Unique {
 
 struct Merged {
     input: Option<Box<dyn Operator>>,
-    rows: IntoIter<Row>,
+    rows: IntoIter<Waiting>,
     held: Option<Held>,
+    steps: usize,
+}
+
+struct Waiting {
+    labels: LabelSet,
+    drop_name: bool,
+    values: Stretch,
+}
+
+impl Merged {
+    fn read(&mut self, mut input: Box<dyn Operator>, run: &mut Run) -> Result<(), QueryError> {
+        let mut held = run.control.budget.hold("series that may be alike");
+        let mut rows: Vec<Waiting> = Vec::new();
+        let mut seen = Seen::default();
+        let mut row = Row::default();
+        while input.next(run, &mut row)? {
+            self.steps = row.column.len();
+            if let Some(known) = seen.insert(&row.labels, rows.len()) {
+                let Some(known) = rows.get_mut(known) else { continue };
+                let before = known.values.bytes();
+                if known.values.meets(&row.column) {
+                    return Err(QueryError::execution(SAME_LABELS));
+                }
+                known.values.add(&row.column);
+                held.grow(known.values.bytes().saturating_sub(before))?;
+                continue;
+            }
+            let mut values = Stretch::default();
+            values.add(&row.column);
+            // The labels are in the table too.
+            held.grow(values.bytes() + 2 * (row.labels.bytes() + size_of::<Waiting>()))?;
+            rows.push(Waiting { labels: row.labels.clone(), drop_name: row.drop_name, values });
+        }
+        self.rows = rows.into_iter();
+        self.held = Some(held);
+        Ok(())
+    }
 }
 
 impl Operator for Merged {
     fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
-        if let Some(mut input) = self.input.take() {
-            let mut held = run.control.budget.hold("series that may be alike");
-            let mut rows = Vec::new();
-            let mut next = Row::default();
-            while input.next(run, &mut next)? {
-                held.grow(next.column.bytes() + next.labels.bytes())?;
-                rows.push(std::mem::take(&mut next));
-            }
-            self.rows = merge_rows(rows)?.into_iter();
-            self.held = Some(held);
+        if let Some(input) = self.input.take() {
+            self.read(input, run)?;
         }
-        match self.rows.next() {
-            Some(next) => {
-                *row = next;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+        let Some(next) = self.rows.next() else {
+            self.held = None;
+            return Ok(false);
+        };
+        row.labels = next.labels;
+        row.drop_name = next.drop_name;
+        row.column.reset(self.steps);
+        next.values.expand(None, &mut row.column);
+        Ok(true)
     }
 }
 

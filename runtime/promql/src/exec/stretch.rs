@@ -96,6 +96,13 @@ impl Stretch {
         step.checked_sub(self.first * WORD)
     }
 
+    /// Whether a column has a value at a step that has one here too.
+    pub(in crate::exec) fn meets(&self, column: &Column) -> bool {
+        let mut words = Vec::new();
+        occupied(column, &mut words);
+        words.iter().enumerate().any(|(word, bits)| bits & self.occupied(word) != 0)
+    }
+
     /// Takes in the values of a column at the steps where it has one.
     pub(in crate::exec) fn add(&mut self, column: &Column) {
         let mut words = Vec::new();

@@ -1,5 +1,6 @@
 //! Scripts of our own, and those of Prometheus where the folder of shared data is at hand.
 #![expect(clippy::disallowed_methods, reason = "tests read scripts")]
+#![expect(clippy::print_stderr, reason = "what is skipped is told loudly")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

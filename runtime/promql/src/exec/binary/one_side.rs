@@ -1,6 +1,7 @@
 //! The side of an operation of which each match group has one series at a step: it is read first and waits in memory.
 
 use super::keys::{KeyLabels, Keys};
+use crate::exec::collect::samples_in;
 use crate::exec::stretch::{Stretch, occupied, steps_of};
 use crate::exec::{Operator, Run};
 use crate::{Held, LabelSet, QueryError, Row, Symbol, Symbols};
@@ -84,7 +85,7 @@ impl OneSide {
             if self.groups.len() <= group {
                 self.groups.resize_with(group + 1, Group::default);
             }
-            let samples = row.column.count();
+            let samples = samples_in(&row.column);
             run.hold_samples(samples)?;
             self.samples += samples;
             occupied(&row.column, &mut steps);
