@@ -1,8 +1,16 @@
 //! Runs queries on threads of their own: so many at once, within a memory budget, until the client goes away.
+//!
+//! Large queries, told by their text and the number of series, have few places and a memory of their own; the others have many
+//! places. What turns out to be long waits, between two pieces of its work, for what is short. So small queries are answered
+//! however many large ones there are.
+
+mod cost;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::query::Catalog;
 use prom_model::{Clock, PromDuration};
 use promql::{
     Answer, Budget, Cancel, Control, Engine, EngineOptions, Prepared, QueryError, QueryRange, SeriesSource,
@@ -10,8 +18,14 @@ use promql::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::turns::Turns;
 use crate::error::{ApiError, ErrorType};
 use crate::json::Timings;
+
+/// Queries that go through more samples and steps are large.
+const LARGE: u64 = 20_000_000;
+/// So many large queries are evaluated at once.
+const LARGE_PLACES: usize = 2;
 
 /// What queries may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +44,11 @@ pub struct Evaluator {
     options: EngineOptions,
     limits: Limits,
     clock: Arc<dyn Clock>,
-    slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    large_places: Arc<Semaphore>,
+    turns: Arc<Turns>,
     budget: Budget,
+    large_budget: Budget,
 }
 
 /// A query as it was asked.
@@ -42,8 +59,6 @@ pub(crate) struct Question {
     /// Milliseconds; `None` for the server's own.
     pub(crate) lookback_delta: Option<i64>,
     pub(crate) timeout: Option<Duration>,
-    /// Whether samples are counted per step.
-    pub(crate) per_step_stats: bool,
 }
 
 /// An answer, and what it took.
@@ -66,9 +81,18 @@ impl Drop for CancelOnDrop {
 impl Evaluator {
     /// An evaluator with these options and limits.
     pub fn new(options: EngineOptions, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        let slots = Arc::new(Semaphore::new(limits.concurrency_max.max(1)));
         let budget = Budget::new("memory for queries", limits.memory_max);
-        Evaluator { options, limits, clock, slots, budget }
+        Evaluator {
+            places: Arc::new(Semaphore::new(limits.concurrency_max.max(1))),
+            large_places: Arc::new(Semaphore::new(LARGE_PLACES.min(limits.concurrency_max.max(1)))),
+            turns: Turns::new(options.workers),
+            // A quarter is always left for the others.
+            large_budget: budget.child("memory for large queries", limits.memory_max / 4 * 3),
+            budget,
+            options,
+            limits,
+            clock,
+        }
     }
 
     /// How queries are evaluated.
@@ -85,40 +109,48 @@ impl Evaluator {
         &self,
         question: Question,
         source: Arc<dyn SeriesSource>,
+        catalog: Arc<dyn Catalog>,
     ) -> Result<Evaluated, ApiError> {
         let asked = Instant::now();
         let timeout = question.timeout.map_or(self.limits.timeout, |own| own.min(self.limits.timeout));
         let prepared = self.prepare(&question)?;
-        let preparation = asked.elapsed().as_secs_f64();
-        let slot = match tokio::time::timeout(timeout, Arc::clone(&self.slots).acquire_owned()).await {
-            Ok(Ok(slot)) => slot,
-            Ok(Err(_)) => {
-                return Err(ApiError::new(ErrorType::Canceled, "query was canceled in query queue"));
-            }
+        let large = self.is_large(&question, catalog).await;
+        let preparation = asked.elapsed();
+        let places = if large { &self.large_places } else { &self.places };
+        let left = timeout.saturating_sub(preparation);
+        let place = match tokio::time::timeout(left, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(ApiError::new(ErrorType::Canceled, "query was canceled in query queue")),
             Err(_) => return Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue")),
         };
         let begun = Instant::now();
-        let queue = (begun - asked).as_secs_f64() - preparation;
-        let left = timeout.saturating_sub(begun - asked).as_millis();
+        let queue = (begun - asked).saturating_sub(preparation);
+        let left = timeout.saturating_sub(begun - asked).as_millis().saturating_add(1);
         let left = PromDuration::from_millis(i64::try_from(left).unwrap_or(i64::MAX));
         let cancel = Cancel::default();
-        let budget = self.budget.child("memory for one query", self.limits.memory_max);
+        let all = if large { &self.large_budget } else { &self.budget };
+        let budget = all.child("memory for one query", all.limit() / 4 * 3);
+        let turn = Arc::new(self.turns.begin(large, cancel.clone()));
         let control = Control {
             cancel: cancel.clone(),
             deadline: Some(self.clock.now().saturating_add(left)),
             budget: budget.clone(),
+            pace: Some(Arc::clone(&turn) as _),
             ..Control::unlimited(Arc::clone(&self.clock))
         };
         let _gone = CancelOnDrop(cancel);
         let evaluation = tokio::task::spawn_blocking(move || {
             let answer = prepared.run(source, control);
-            drop(slot);
+            drop(turn);
+            drop(place);
             answer
         });
+        let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
         match evaluation.await {
             Ok(Ok(answer)) => {
-                let evaluation = begun.elapsed().as_secs_f64();
-                Ok(Evaluated { answer, timings: Timings { preparation, queue, evaluation }, budget })
+                let (preparation, queue) = (seconds(preparation), seconds(queue));
+                let timings = Timings { preparation, queue, evaluation: seconds(begun.elapsed()) };
+                Ok(Evaluated { answer, timings, budget })
             }
             Ok(Err(error)) => Err(ApiError::evaluation(&error)),
             Err(_) => Err(ApiError::new(ErrorType::Internal, "the evaluation of the query has crashed")),
@@ -132,5 +164,12 @@ impl Evaluator {
         }
         let prepared = Engine::new(options).prepare(&question.query, question.range);
         prepared.map_err(|error: QueryError| ApiError::unprepared(&error))
+    }
+
+    async fn is_large(&self, question: &Question, catalog: Arc<dyn Catalog>) -> bool {
+        let (Some(expr), _) = promql_syntax::parse_with(&question.query, &self.options.parse) else { return false };
+        let range = question.range;
+        let cost = tokio::task::spawn_blocking(move || cost::cost(&expr, range, catalog.as_ref()));
+        cost.await.is_ok_and(|cost| cost > LARGE)
     }
 }

@@ -7,6 +7,7 @@ mod lifecycle;
 mod ls;
 mod mark;
 mod rewritten;
+mod serve;
 mod tsdb;
 mod verify;
 mod web;

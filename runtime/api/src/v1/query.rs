@@ -1,6 +1,7 @@
 //! `query`, `query_range`, `query_exemplars`.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;

@@ -21,13 +21,22 @@ pub(super) fn parse(query: &str, api: &Api) -> Result<Expr, String> {
 pub(super) async fn format_query(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
     let expr = parse(form.value("query"), &api).map_err(|error| ApiError::parameter("query", error))?;
     let mut data = Vec::new();
-    push_text_for_html(&mut data, &expr.to_string());
+    push_text_for_html(&mut data, &promql_syntax::pretty(&expr));
     Ok(success(&data, &[]))
 }
 
 pub(super) async fn parse_query(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
     let expr = parse(form.value("query"), &api).map_err(|error| ApiError::parameter("query", error))?;
-    let mut data = Vec::new();
-    push_text_for_html(&mut data, &expr.to_string());
+    let tree = promql_syntax::json::to_json(&expr).to_string();
+    let mut data = Vec::with_capacity(tree.len());
+    // These stand in strings only.
+    for c in tree.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                data.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes());
+            }
+            c => data.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
     Ok(success(&data, &[]))
 }

@@ -1,0 +1,156 @@
+//! Long queries wait for short ones, between two pieces of their work.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use promql::{Cancel, Pace};
+use tokio::time::Instant;
+
+/// A query that has run for so long is not short any more.
+const SHORT: Duration = Duration::from_millis(30);
+/// A query that has run for so long waits for all others.
+const MEDIUM: Duration = Duration::from_secs(1);
+/// So often one who waits looks whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(5);
+/// No wait lasts longer: what is never short still goes on.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// How long a query has run so far, in classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Short,
+    Medium,
+    Long,
+}
+
+/// The queries that are evaluated now.
+#[derive(Debug)]
+pub(super) struct Turns {
+    running: Mutex<BTreeMap<u64, Class>>,
+    changed: Condvar,
+    next: AtomicU64,
+    /// So many queries that are not short go on at the same time.
+    width: usize,
+}
+
+impl Turns {
+    pub(super) fn new(width: usize) -> Arc<Self> {
+        let (running, changed, next) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        Arc::new(Turns { running, changed, next, width: width.max(1) })
+    }
+
+    /// A query begins; what is known to be large is never short.
+    pub(super) fn begin(self: &Arc<Self>, large: bool, cancel: Cancel) -> Turn {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let class = if large { Class::Long } else { Class::Short };
+        self.lock().insert(id, class);
+        Turn { turns: Arc::clone(self), id, large, begun: Instant::now(), waited: AtomicU64::new(0), cancel }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Class>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one query among the others; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    turns: Arc<Turns>,
+    id: u64,
+    large: bool,
+    begun: Instant,
+    /// Microseconds.
+    waited: AtomicU64,
+    cancel: Cancel,
+}
+
+impl Turn {
+    fn class(&self) -> Class {
+        let ran = self.begun.elapsed().saturating_sub(Duration::from_micros(self.waited.load(Ordering::Relaxed)));
+        match ran {
+            _ if self.large => Class::Long,
+            ran if ran < SHORT => Class::Short,
+            ran if ran < MEDIUM => Class::Medium,
+            _ => Class::Long,
+        }
+    }
+
+    /// Whether the query may go on: no short one is there, and few others are before it.
+    fn may_go(&self, running: &BTreeMap<u64, Class>, class: Class) -> bool {
+        let mut before = 0;
+        for (id, other) in running {
+            if *other == Class::Short {
+                return false;
+            }
+            if (*other, *id) < (class, self.id) {
+                before += 1;
+            }
+        }
+        before < self.turns.width
+    }
+}
+
+impl Pace for Turn {
+    fn pass(&self) {
+        let class = self.class();
+        if class == Class::Short {
+            return;
+        }
+        let mut running = self.turns.lock();
+        if let Some(known) = running.get_mut(&self.id)
+            && *known != class
+        {
+            *known = class;
+            self.turns.changed.notify_all();
+        }
+        if self.may_go(&running, class) {
+            return;
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < WAIT_MAX && !self.cancel.is_cancelled() && !self.may_go(&running, class) {
+            let woken = self.turns.changed.wait_timeout(running, LOOK);
+            running = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(running);
+        let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(waited, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.lock().remove(&self.id);
+        self.turns.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_large_waits_for_what_is_short_and_for_those_before_it() {
+        let turns = Turns::new(1);
+        let (first, second) = (turns.begin(true, Cancel::default()), turns.begin(true, Cancel::default()));
+        assert!(first.may_go(&turns.lock(), Class::Long));
+        assert!(!second.may_go(&turns.lock(), Class::Long));
+        let short = turns.begin(false, Cancel::default());
+        assert!(!first.may_go(&turns.lock(), Class::Long));
+        drop(short);
+        drop(first);
+        assert!(second.may_go(&turns.lock(), Class::Long));
+    }
+
+    #[test]
+    fn nobody_waits_who_was_cancelled() {
+        let turns = Turns::new(1);
+        let cancel = Cancel::default();
+        let _first = turns.begin(true, Cancel::default());
+        let second = turns.begin(true, cancel.clone());
+        cancel.cancel();
+        second.pass();
+        assert_eq!(second.waited.load(Ordering::Relaxed) / 50_000, 0);
+    }
+}
