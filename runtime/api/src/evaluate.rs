@@ -120,7 +120,9 @@ impl Evaluator {
         let left = timeout.saturating_sub(preparation);
         let place = match tokio::time::timeout(left, Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Err(ApiError::new(ErrorType::Canceled, "query was canceled in query queue")),
+            Ok(Err(_)) => {
+                return Err(ApiError::new(ErrorType::Canceled, "query was canceled in query queue"));
+            }
             Err(_) => return Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue")),
         };
         let begun = Instant::now();
@@ -167,7 +169,9 @@ impl Evaluator {
     }
 
     async fn is_large(&self, question: &Question, catalog: Arc<dyn Catalog>) -> bool {
-        let (Some(expr), _) = promql_syntax::parse_with(&question.query, &self.options.parse) else { return false };
+        let (Some(expr), _) = promql_syntax::parse_with(&question.query, &self.options.parse) else {
+            return false;
+        };
         let range = question.range;
         let cost = tokio::task::spawn_blocking(move || cost::cost(&expr, range, catalog.as_ref()));
         cost.await.is_ok_and(|cost| cost > LARGE)

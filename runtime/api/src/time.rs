@@ -75,7 +75,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
 
 /// What Go's conversion gives on amd64: everything that is no 64-bit integer becomes the smallest.
 fn go_int64(value: f64) -> i64 {
-    if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
         value as i64
     } else {
         i64::MIN

@@ -82,7 +82,9 @@ impl Drop for Served {
 fn encoded(parameters: &[(&str, &str)]) -> String {
     let escape = |text: &str| -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+        text.bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
     };
     let pairs: Vec<String> =
         parameters.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
@@ -97,14 +99,25 @@ fn database() -> tempfile::TempDir {
     for (job, step) in [("api", 3), ("db \"1\" <é>", 5)] {
         for sample in 0..240 {
             let job = job.replace('"', "\\\"");
-            lines.push_str(&format!("requests_total{{job=\"{job}\"}} {} {}\n", sample * step, 1_704_067_200 + sample * 30));
+            lines.push_str(&format!(
+                "requests_total{{job=\"{job}\"}} {} {}\n",
+                sample * step,
+                1_704_067_200 + sample * 30
+            ));
         }
     }
-    lines.push_str("# TYPE odd gauge\nodd{} 1e-07 1704067200\nodd{} +Inf 1704067230\nodd{} 1.5e+21 1704067260\n# EOF\n");
+    lines.push_str(
+        "# TYPE odd gauge\nodd{} 1e-07 1704067200\nodd{} +Inf 1704067230\nodd{} 1.5e+21 1704067260\n# EOF\n",
+    );
     std::fs::write(&text, lines).unwrap();
     let blocks = folder.path().join("blocks");
     let run = super::run(&[
-        "tools", "tsdb", "create-blocks-from", "openmetrics", text.to_str().unwrap(), blocks.to_str().unwrap(),
+        "tools",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        text.to_str().unwrap(),
+        blocks.to_str().unwrap(),
     ]);
     assert_eq!(run.code, Some(0), "{}", run.err);
     folder
@@ -115,17 +128,23 @@ fn queries_are_answered_as_prometheus_answers_them() {
     let folder = database();
     let served = Served::start(&folder.path().join("blocks"), &[]);
     let body = served.get("/api/v1/query", &[("query", "requests_total"), ("time", "1704067260.5")]);
-    assert_eq!(String::from_utf8(body.1).unwrap(), concat!(
-        r#"{"status":"success","data":{"resultType":"vector","result":["#,
-        r#"{"metric":{"__name__":"requests_total","job":"api"},"value":[1704067260.500,"6"]},"#,
-        r#"{"metric":{"__name__":"requests_total","job":"db \"1\" <é>"},"value":[1704067260.500,"10"]}]}}"#,
-    ));
+    assert_eq!(
+        String::from_utf8(body.1).unwrap(),
+        concat!(
+            r#"{"status":"success","data":{"resultType":"vector","result":["#,
+            r#"{"metric":{"__name__":"requests_total","job":"api"},"value":[1704067260.500,"6"]},"#,
+            r#"{"metric":{"__name__":"requests_total","job":"db \"1\" <é>"},"value":[1704067260.500,"10"]}]}}"#,
+        )
+    );
     let range = [("query", "odd"), ("start", "1704067200"), ("end", "1704067260"), ("step", "30s")];
     let body = served.post("/api/v1/query_range", &range);
-    assert_eq!(String::from_utf8(body.1).unwrap(), concat!(
-        r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"odd"},"#,
-        r#""values":[[1704067200,"1e-07"],[1704067230,"+Inf"],[1704067260,"1.5e+21"]]}]}}"#,
-    ));
+    assert_eq!(
+        String::from_utf8(body.1).unwrap(),
+        concat!(
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"odd"},"#,
+            r#""values":[[1704067200,"1e-07"],[1704067230,"+Inf"],[1704067260,"1.5e+21"]]}]}}"#,
+        )
+    );
     let values = served.json("/api/v1/label/job/values", &[("match[]", "requests_total")]);
     assert_eq!(values["data"], json!(["api", "db \"1\" <é>"]));
     let series = served.json("/api/v1/series", &[("match[]", "{job=~\"a.+\"}")]);
@@ -137,13 +156,30 @@ fn what_is_wrong_has_prometheus_words_and_status() {
     let folder = database();
     let served = Served::start(&folder.path().join("blocks"), &["--query.max-samples=100"]);
     for (path, parameters, status, error) in [
-        ("query", &[("query", "sum(")][..], 400, "invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"),
-        ("query_range", &[("query", "up"), ("start", "0"), ("end", "11001"), ("step", "1")], 400,
-         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"),
-        ("query_range", &[("query", "up"), ("start", "5"), ("end", "4"), ("step", "1")], 400,
-         "invalid parameter \"end\": end timestamp must not be before start time"),
-        ("query", &[("query", "requests_total[2h]"), ("time", "1704074400")], 422,
-         "query processing would load too many samples into memory in query execution"),
+        (
+            "query",
+            &[("query", "sum(")][..],
+            400,
+            "invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis",
+        ),
+        (
+            "query_range",
+            &[("query", "up"), ("start", "0"), ("end", "11001"), ("step", "1")],
+            400,
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ),
+        (
+            "query_range",
+            &[("query", "up"), ("start", "5"), ("end", "4"), ("step", "1")],
+            400,
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ),
+        (
+            "query",
+            &[("query", "requests_total[2h]"), ("time", "1704074400")],
+            422,
+            "query processing would load too many samples into memory in query execution",
+        ),
         ("series", &[], 400, "no match[] parameter provided"),
     ] {
         let (found, body) = served.get(&format!("/api/v1/{path}"), parameters);
@@ -157,9 +193,13 @@ fn browsers_of_other_sites_may_read_and_answers_are_compressed() {
     let folder = database();
     let served = Served::start(&folder.path().join("blocks"), &[]);
     let headers = "Origin: http://grafana\r\nAccept-Encoding: gzip\r\n";
-    let (status, head, body) = served.ask("GET", "/api/v1/query?query=requests_total%5B1y%5D&time=1704074400", headers, "");
+    let (status, head, body) =
+        served.ask("GET", "/api/v1/query?query=requests_total%5B1y%5D&time=1704074400", headers, "");
     assert_eq!(status, 200);
-    assert!(head.contains("access-control-allow-origin: *") && head.contains("content-encoding: gzip"), "{head}");
+    assert!(
+        head.contains("access-control-allow-origin: *") && head.contains("content-encoding: gzip"),
+        "{head}"
+    );
     assert_eq!(body[..2], [0x1f, 0x8b]);
     let (status, head, _) = served.ask("OPTIONS", "/api/v1/query", headers, "");
     assert_eq!(status, 204);
@@ -170,7 +210,13 @@ fn browsers_of_other_sites_may_read_and_answers_are_compressed() {
 fn unknown_features_get_a_suggestion() {
     let folder = database();
     let blocks = folder.path().join("blocks");
-    let run = super::run(&["tools", "tsdb", "serve", "--enable-feature=promql-duration-expr,promql-durations", blocks.to_str().unwrap()]);
+    let run = super::run(&[
+        "tools",
+        "tsdb",
+        "serve",
+        "--enable-feature=promql-duration-expr,promql-durations",
+        blocks.to_str().unwrap(),
+    ]);
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("did you mean promql-duration-expr?"), "{}", run.err);
 }

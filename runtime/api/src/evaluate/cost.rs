@@ -31,7 +31,9 @@ fn of(expr: &Expr, window: Window, catalog: &dyn Catalog) -> u64 {
     let mut add = |more: u64| total = total.saturating_add(more);
     visit(expr, &mut |expr| {
         match expr {
-            Expr::Vector(selector) => add(series(selector, window, 300_000, catalog).saturating_mul(window.steps)),
+            Expr::Vector(selector) => {
+                add(series(selector, window, 300_000, catalog).saturating_mul(window.steps))
+            }
             Expr::Matrix(matrix) => {
                 let range = millis(&matrix.range);
                 let samples = (window.span.saturating_add(range)) / SAMPLE_MS + window.steps;

@@ -68,7 +68,8 @@ pub(super) struct Turn {
 
 impl Turn {
     fn class(&self) -> Class {
-        let ran = self.begun.elapsed().saturating_sub(Duration::from_micros(self.waited.load(Ordering::Relaxed)));
+        let ran =
+            self.begun.elapsed().saturating_sub(Duration::from_micros(self.waited.load(Ordering::Relaxed)));
         match ran {
             _ if self.large => Class::Long,
             ran if ran < SHORT => Class::Short,

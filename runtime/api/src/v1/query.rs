@@ -65,9 +65,9 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     };
     let query = form.value("query").to_owned();
     let stats = form.value("stats");
-    let question =
-        Question { query: query.clone(), range, lookback_delta, timeout, per_step_stats: stats == "all" };
-    let evaluated = api.evaluator.evaluate(question, std::sync::Arc::clone(&api.source)).await?;
+    let question = Question { query: query.clone(), range, lookback_delta, timeout };
+    let (source, catalog) = (Arc::clone(&api.source), Arc::clone(&api.catalog));
+    let evaluated = api.evaluator.evaluate(question, source, catalog).await?;
     let mut held = evaluated.budget.hold("answers being sent");
     // Room for it was there a moment ago; if it is not now, the answer is sent all the same.
     let _ = held.resize(answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes());

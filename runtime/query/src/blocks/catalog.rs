@@ -117,7 +117,6 @@ fn each_series(
     Ok(())
 }
 
-#[expect(clippy::iter_over_hash_type, reason = "a sorted set takes them")]
 fn add_texts(
     index: &IndexReader,
     symbols: HashSet<u32, foldhash::fast::FixedState>,

@@ -76,7 +76,10 @@ fn compare(recorded: &Value, status: u16, body: &[u8]) -> Likeness {
     let (recorded_status, response) = (&recorded["http_status"], &recorded["response"]);
     let differ = |what: &str| {
         let body = shortened(&String::from_utf8_lossy(body));
-        Likeness::Different(format!("{what}\n  recorded {recorded_status} {}\n  found    {status} {body}", shortened(&response.to_string())))
+        Likeness::Different(format!(
+            "{what}\n  recorded {recorded_status} {}\n  found    {status} {body}",
+            shortened(&response.to_string())
+        ))
     };
     if recorded_status.as_u64() != Some(status.into()) {
         return differ("status");
@@ -128,7 +131,9 @@ fn request(file: &str, recorded: &Value) -> (String, String, Vec<(String, String
     if let Some(request) = recorded["request"].as_str() {
         let (method, path) = request.split_once(' ').unwrap();
         let parameters = recorded["params"].as_object().unwrap();
-        let pairs = parameters.iter().flat_map(|(name, value)| sent(value).into_iter().map(|value| (name.clone(), value)));
+        let pairs = parameters
+            .iter()
+            .flat_map(|(name, value)| sent(value).into_iter().map(|value| (name.clone(), value)));
         return (method.to_owned(), path.to_owned(), pairs.collect());
     }
     let path = match recorded["endpoint"].as_str() {
@@ -137,7 +142,8 @@ fn request(file: &str, recorded: &Value) -> (String, String, Vec<(String, String
     };
     let names = ["query", "time", "start", "end", "step"];
     let pairs = names.iter().filter(|name| !recorded[**name].is_null());
-    let pairs = pairs.flat_map(|name| sent(&recorded[*name]).into_iter().map(|value| ((*name).to_owned(), value)));
+    let pairs =
+        pairs.flat_map(|name| sent(&recorded[*name]).into_iter().map(|value| ((*name).to_owned(), value)));
     ("GET".to_owned(), path, pairs.collect())
 }
 
@@ -181,7 +187,9 @@ fn all_recorded_answers_are_given_again() {
         }
         let total = counts.exact + counts.same_set + counts.different;
         let Counts { exact, same_set, different } = counts;
-        table.push(format!("{file:32} exact {exact:5}  as sets {same_set:3}  different {different:4}  of {total:5}"));
+        table.push(format!(
+            "{file:32} exact {exact:5}  as sets {same_set:3}  different {different:4}  of {total:5}"
+        ));
     }
     eprintln!("{}", table.join("\n"));
     assert!(differences.is_empty(), "{}\n{}", table.join("\n"), differences.join("\n"));
@@ -189,7 +197,8 @@ fn all_recorded_answers_are_given_again() {
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect();
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect();
     files.sort();
     files
 }
