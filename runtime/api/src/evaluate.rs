@@ -59,6 +59,8 @@ pub(crate) struct Question {
     /// Milliseconds; `None` for the server's own.
     pub(crate) lookback_delta: Option<i64>,
     pub(crate) timeout: Option<Duration>,
+    /// Whether samples are counted for each step too.
+    pub(crate) step_stats: bool,
 }
 
 /// An answer, and what it took.
@@ -138,6 +140,7 @@ impl Evaluator {
             deadline: Some(self.clock.now().saturating_add(left)),
             budget: budget.clone(),
             pace: Some(Arc::clone(&turn) as _),
+            step_stats: question.step_stats,
             ..Control::unlimited(Arc::clone(&self.clock))
         };
         let _gone = CancelOnDrop(cancel);

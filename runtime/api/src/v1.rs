@@ -39,6 +39,8 @@ pub struct Api {
     pub evaluator: Arc<Evaluator>,
     /// What the server says about itself.
     pub identity: Arc<Identity>,
+    /// Whether `stats=all` counts samples for each step (`--enable-feature=promql-per-step-stats`).
+    pub step_stats: bool,
     /// Who else may read.
     pub cors: CorsOrigin,
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use promql::{
-    Answer, Column, Held, InstantSample, LabelSet, RangeSeries, Row, Samples, Steps, Symbols, Value,
+    Answer, Column, Held, InstantSample, LabelSet, RangeSeries, Row, Samples, StepSamples, Steps, Symbols,
+    Value,
 };
 
 use super::histogram::push_histogram;
@@ -380,20 +381,33 @@ fn push_stats(out: &mut Vec<u8>, answer: &Answer, timings: Timings) {
     }
     out.extend_from_slice(b"},\"samples\":{");
     let stats = &answer.stats;
-    if !stats.samples_per_step.is_empty() {
-        out.extend_from_slice(b"\"totalQueryableSamplesPerStep\":[");
-        for (at, step) in stats.samples_per_step.iter().enumerate() {
-            out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
-            push_bare_float(out, step.time as f64 / 1000.0);
-            out.push(b',');
-            push_whole(out, step.samples as i64);
-            out.push(b']');
-        }
-        out.extend_from_slice(b"],");
+    // What was read is part of the statistics that are off by default, as all that is told for each step.
+    let per_step = !stats.samples_per_step.is_empty();
+    if per_step {
+        push_steps(out, b"\"totalQueryableSamplesPerStep\":[", &stats.samples_per_step);
     }
     out.extend_from_slice(b"\"totalQueryableSamples\":");
     push_whole(out, stats.samples_total as i64);
-    out.extend_from_slice(b",\"peakSamples\":");
+    out.push(b',');
+    if per_step {
+        push_steps(out, b"\"samplesReadPerStep\":[", &stats.samples_read_per_step);
+        out.extend_from_slice(b"\"samplesRead\":");
+        push_whole(out, stats.samples_read as i64);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"peakSamples\":");
     push_whole(out, stats.samples_peak as i64);
     out.extend_from_slice(b"}}");
+}
+
+fn push_steps(out: &mut Vec<u8>, name: &[u8], steps: &[StepSamples]) {
+    out.extend_from_slice(name);
+    for (at, step) in steps.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
+        push_bare_float(out, step.time as f64 / 1000.0);
+        out.push(b',');
+        push_whole(out, step.samples as i64);
+        out.push(b']');
+    }
+    out.extend_from_slice(b"],");
 }

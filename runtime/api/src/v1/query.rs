@@ -65,14 +65,22 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     };
     let query = form.value("query").to_owned();
     let stats = form.value("stats");
-    let question = Question { query: query.clone(), range, lookback_delta, timeout };
+    let step_stats = api.step_stats && stats == "all";
+    let question = Question { query: query.clone(), range, lookback_delta, timeout, step_stats };
     let (source, catalog) = (Arc::clone(&api.source), Arc::clone(&api.catalog));
     let evaluated = api.evaluator.evaluate(question, source, catalog).await?;
     let mut held = evaluated.budget.hold("answers being sent");
     // Room for it was there a moment ago; if it is not now, the answer is sent all the same.
     let _ = held.resize(answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes());
+    let mut warnings = Vec::new();
+    if !matches!(stats, "" | "true" | "all") {
+        warnings.push(format!(
+            "value {} for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or \"all\"",
+            prom_model::quote(stats)
+        ));
+    }
     let stats = (!stats.is_empty()).then_some(evaluated.timings);
-    let mut text = AnswerText::new(evaluated.answer, &query, limit, stats, Vec::new(), Some(held));
+    let mut text = AnswerText::new(evaluated.answer, &query, limit, stats, warnings, Some(held));
     let first = text.next().unwrap_or_default();
     match text.next() {
         None => Ok(json(Body::from(first))),

@@ -229,6 +229,14 @@ pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Resul
     let function =
         find(name).ok_or_else(|| QueryError::execution(format!("unknown function with name \"{name}\"")))?;
     check_extension(&call.input, name)?;
+    let of_subquery = matches!(call.input.source, RangeSource::Subquery { .. });
+    let param_span = call.params.first().map_or(node.span, |param| param.span);
+    // Prometheus names the place of the first argument. It forgets that of a subquery while it evaluates it.
+    let range_span = match (name, of_subquery) {
+        ("quantile_over_time", _) => param_span,
+        (_, true) => Span { start: 0, end: 0 },
+        (_, false) => call.input.span,
+    };
     let params = call.params.iter().map(|param| scalar(param, run)).collect::<Result<_, _>>()?;
     let args = RangeArgs {
         steps: node.steps,
@@ -239,11 +247,11 @@ pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Resul
         lookback: run.options.lookback_delta,
         use_start_timestamps: run.options.use_start_timestamps,
         once: call.input.is_fixed(),
-        of_subquery: matches!(call.input.source, RangeSource::Subquery { .. }),
+        of_subquery,
         type_and_unit_labels: run.options.type_and_unit_labels,
         span: node.span,
-        range_span: call.input.span,
-        param_span: call.params.first().map_or(node.span, |param| param.span),
+        range_span,
+        param_span,
     };
     Ok(Calculation { function, args })
 }

@@ -107,6 +107,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
         catalog: Arc::clone(&storage) as _,
         identity: Arc::new(identity(flags, threads, clock.now().as_millis())),
         evaluator: Arc::new(Evaluator::new(options, limits, clock)),
+        step_stats: features.per_step_stats(),
         cors,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

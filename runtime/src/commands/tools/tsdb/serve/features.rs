@@ -72,6 +72,11 @@ impl Features {
         Ok(features)
     }
 
+    /// Whether samples are counted for each step.
+    pub(super) fn per_step_stats(self) -> bool {
+        self.per_step_stats
+    }
+
     /// How the engine evaluates with them.
     pub(super) fn options(self) -> EngineOptions {
         EngineOptions {
