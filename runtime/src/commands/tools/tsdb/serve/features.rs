@@ -18,7 +18,7 @@ const QUERIES: [&str; 8] = [
 ];
 
 /// Names that Prometheus knows and that mean nothing to a server that only reads, or that are always on.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 25] = [
     "auto-reload-config",
     "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
@@ -26,17 +26,24 @@ const OTHERS: [&str; 18] = [
     "exemplar-storage",
     "expand-external-labels",
     "extra-scrape-metrics",
+    "fast-startup",
+    "histograms-st-encoding",
     "memory-snapshot-on-shutdown",
     "metadata-wal-records",
     "native-histograms",
     "new-service-discovery-manager",
     "no-scrape-default-port",
     "old-ui",
+    "ooo-native-histograms",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
     "promql-at-modifier",
     "promql-negative-offset",
+    "search-api",
+    "st-storage",
+    "st-synthesis",
     "use-uncached-io",
+    "xor2-encoding",
 ];
 
 /// The features that are on.
