@@ -23,6 +23,7 @@ mod graph;
 mod init;
 mod input;
 mod man;
+mod promql;
 #[cfg(target_os = "linux")]
 mod ps;
 mod render;
@@ -110,6 +111,9 @@ enum Command {
     Rules(rules::Args),
     /// Show who talks to whom
     Graph(graph::Args),
+    /// Look at queries: lay them out, list what they read, evaluate them
+    #[command(subcommand)]
+    Promql(promql::Command),
     /// Print a completion script
     Completions(completions::Args),
     /// Write the manual pages
@@ -157,6 +161,7 @@ fn run(console: &Console, command: Command) -> anyhow::Result<Exit> {
         Command::Supervised(args) => up::supervised::run(&args),
         Command::Rules(args) => rules::run(console, &args),
         Command::Graph(args) => graph::run(console, &args),
+        Command::Promql(command) => promql::run(console, &command),
         Command::Completions(args) => completions::run(console, &args),
         Command::Man(args) => man::run(console, &args),
     }

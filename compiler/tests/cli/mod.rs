@@ -10,6 +10,7 @@ mod diff;
 mod fmt;
 mod golden;
 mod other;
+mod promql;
 mod render;
 mod rules;
 mod up;

@@ -36,11 +36,20 @@ const LINES: &[(&str, u8)] = &[
 
 /// All that the compiler may use of the runtime's crates.
 const COMPILER_MAY_USE: &[&str] =
-    &["rules", "promql", "prom-config", "promql-syntax", "tsdb", "prom-model", "error-kind"];
+    &["rules", "query", "promql", "prom-config", "promql-syntax", "tsdb", "prom-model", "error-kind"];
 
 /// Crates that compute and do nothing else.
-const PURE: &[&str] =
-    &["prom-model", "error-kind", "promql-syntax", "prom-config", "tsdb", "promql", "rules", "compiler"];
+const PURE: &[&str] = &[
+    "prom-model",
+    "error-kind",
+    "promql-syntax",
+    "prom-config",
+    "tsdb",
+    "promql",
+    "query",
+    "rules",
+    "compiler",
+];
 
 /// What never stands below a pure crate.
 const IMPURE: &[&str] = &[
