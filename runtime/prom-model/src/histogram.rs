@@ -9,6 +9,7 @@ mod buckets;
 mod compact;
 mod iterate;
 mod merge;
+mod notation;
 mod reset;
 mod resolution;
 mod trim;

@@ -22,8 +22,9 @@ impl FloatHistogram {
 }
 
 fn compact(spans: &mut Vec<Span>, counts: &mut Vec<f64>, lost: Option<&mut Vec<f64>>, empty_max: usize) {
-    let is_compact = counts.iter().all(|count| *count != 0.0)
-        && spans.iter().all(|span| i64::from(span.offset) > empty_max as i64 && span.length > 0);
+    let far = |span: &Span| usize::try_from(span.offset).is_ok_and(|offset| offset > empty_max);
+    let is_compact =
+        counts.iter().all(|count| *count != 0.0) && spans.iter().all(|span| far(span) && span.length > 0);
     if is_compact {
         return;
     }

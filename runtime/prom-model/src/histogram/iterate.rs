@@ -32,17 +32,17 @@ impl fmt::Display for Bucket {
 
 impl FloatHistogram {
     /// The buckets of positive observations, rising, empty ones too.
-    pub fn positive_bounds(&self) -> impl Iterator<Item = Bucket> + '_ {
+    pub(super) fn positive_bounds(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.positive().map(|(index, count)| self.bucket(index, count, true))
     }
 
     /// The buckets of negative observations, falling away from zero, empty ones too.
-    pub fn negative_bounds(&self) -> impl Iterator<Item = Bucket> + '_ {
+    pub(super) fn negative_bounds(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.negative().map(|(index, count)| self.bucket(index, count, false))
     }
 
     /// The zero bucket.
-    pub fn zero_bucket(&self) -> Bucket {
+    pub(super) fn zero_bucket(&self) -> Bucket {
         Bucket {
             lower: -self.zero_threshold,
             upper: self.zero_threshold,
@@ -79,16 +79,6 @@ impl FloatHistogram {
             (lower < 0.0, upper > 0.0)
         };
         Bucket { lower, upper, lower_inclusive, upper_inclusive, count }
-    }
-
-    /// Bytes it takes in Prometheus' memory, by which `--query.max-samples` counts histograms.
-    pub fn prometheus_size(&self) -> usize {
-        168 + 8
-            * (self.positive_spans.len()
-                + self.negative_spans.len()
-                + self.positive_buckets.len()
-                + self.negative_buckets.len()
-                + self.custom_values.len())
     }
 }
 

@@ -1,5 +1,8 @@
 //! What histograms promise: equality to the bit, conversion, rules, coarser buckets.
 
+mod arithmetic;
+mod shown;
+
 use super::*;
 
 fn sample() -> Histogram {

@@ -76,7 +76,7 @@ impl FloatHistogram {
 
 impl Bucket {
     /// How much of its width lies below a value inside it, from 0 to 1; its bounds must be finite.
-    pub fn fraction_below(&self, value: f64, linear: bool) -> f64 {
+    fn fraction_below(&self, value: f64, linear: bool) -> f64 {
         if linear {
             return (value - self.lower) / (self.upper - self.lower);
         }

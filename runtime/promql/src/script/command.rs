@@ -216,6 +216,13 @@ fn eval(number: usize, line: &str, block: &[(usize, &str)]) -> Result<Eval, Scri
     }
     for (number, line) in block.iter().copied() {
         expectation(&mut expected, number, line)?;
+        let is_instant = matches!(times, Times::Instant(_)) && expected.range_vector.is_none();
+        if is_instant && expected.series.last().is_some_and(|(_, values)| values.len() > 1) {
+            return Err(slip(
+                number,
+                "an instant query gives one value per series; `expect range vector` allows several",
+            ));
+        }
     }
     Ok(Eval { line: number, query, expr, times, expected })
 }

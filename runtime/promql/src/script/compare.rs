@@ -43,7 +43,7 @@ pub(super) fn value(expected: &Expected, times: Times, answer: &Answer) -> Resul
             let Times::Range { start, step, .. } = times else {
                 return Err("got a matrix for an instant query".to_owned());
             };
-            let found = matrix(&answer.value, symbols);
+            let found = matrix(&answer.value, symbols)?;
             if expected.scalar.is_some() || expected.ordered {
                 return Err("a range query gives neither a scalar nor an order".to_owned());
             }
@@ -74,7 +74,7 @@ pub(super) fn value(expected: &Expected, times: Times, answer: &Answer) -> Resul
 
 /// Compares the middle of a range with what an instant query must give.
 pub(super) fn middle(expected: &Expected, time: i64, answer: &Answer) -> Result<(), String> {
-    let found: Vec<(Labels, Points)> = matrix(&answer.value, &answer.symbols)
+    let found: Vec<(Labels, Points)> = matrix(&answer.value, &answer.symbols)?
         .into_iter()
         .filter_map(|(labels, points)| {
             let point = points.into_iter().find(|(at, _)| *at == time)?.1;
@@ -101,9 +101,10 @@ fn scalar(expected: &Expected, value: f64) -> Result<(), String> {
     }
 }
 
-fn matrix(value: &Value, symbols: &Symbols) -> Vec<(Labels, Points)> {
-    let Value::Matrix { steps, series } = value else { return Vec::new() };
-    series
+/// The series of a range query, which must be sorted.
+fn matrix(value: &Value, symbols: &Symbols) -> Result<Vec<(Labels, Points)>, String> {
+    let Value::Matrix { steps, series } = value else { return Ok(Vec::new()) };
+    let found: Vec<(Labels, Points)> = series
         .iter()
         .map(|row| {
             let points = row.column.points().map(|(step, point)| {
@@ -115,7 +116,9 @@ fn matrix(value: &Value, symbols: &Symbols) -> Vec<(Labels, Points)> {
             });
             (row.labels.to_labels(symbols), points.collect())
         })
-        .collect()
+        .collect();
+    let is_sorted = found.is_sorted_by(|(a, _), (b, _)| a < b);
+    if is_sorted { Ok(found) } else { Err("the series of the matrix are not sorted by labels".to_owned()) }
 }
 
 fn series(
@@ -182,7 +185,7 @@ fn points_of(
         if !agrees {
             let wanted = match wanted {
                 SequenceValue::Float(value) => go_float(*value),
-                SequenceValue::Histogram { histogram, .. } => format!("{histogram:?}"),
+                SequenceValue::Histogram { histogram, .. } => histogram.notation(),
                 other => format!("{other:?}"),
             };
             return Err(format!("expected {wanted} at {time} for {name} but got {}", show_point(point)));
@@ -200,7 +203,7 @@ fn show(points: &Points) -> String {
 fn show_point(point: &Point) -> String {
     match point {
         Point::Float(value) => go_float(*value),
-        Point::Histogram(histogram) => format!("{histogram:?}"),
+        Point::Histogram(histogram) => histogram.notation(),
     }
 }
 

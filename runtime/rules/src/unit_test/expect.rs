@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use prom_config::{AlertTest, ExpectedSample, ExprTest};
-use prom_model::{CounterResetHint, FloatHistogram, Labels, TimestampMs, go_float, quote};
+use prom_model::{Labels, TimestampMs, go_float, quote};
 use promql_syntax::{SequenceValue, series_description};
 
 use super::outcome::TestFailure;
@@ -128,13 +128,13 @@ fn expectation(sample: &ExpectedSample) -> Result<ValueText, BoxError> {
         }
         _ => return Err(ExpectationError::Count { labels: labels(), count: values.len() }.into()),
     };
-    Ok(ValueText { labels: series.labels, value: 0.0, histogram: Some(notation(histogram)) })
+    Ok(ValueText { labels: series.labels, value: 0.0, histogram: Some(histogram.notation()) })
 }
 
 fn shown(sample: Sample) -> ValueText {
     let (value, histogram) = match sample.value {
         SampleValue::Float(value) => (value, None),
-        SampleValue::Histogram(histogram) => (0.0, Some(notation(&histogram))),
+        SampleValue::Histogram(histogram) => (0.0, Some(histogram.notation())),
     };
     ValueText { labels: sample.labels, value, histogram }
 }
@@ -185,51 +185,6 @@ fn scientific(value: f64) -> String {
     format!("{mantissa}E{sign}{digits:0>2}")
 }
 
-/// A histogram in the notation of PromQL's tests.
-fn notation(histogram: &FloatHistogram) -> String {
-    let mut histogram = histogram.clone();
-    histogram.compact(usize::MAX);
-    let mut parts = Vec::new();
-    if histogram.schema != 0 {
-        parts.push(format!("schema:{}", histogram.schema));
-    }
-    for (name, value) in [
-        ("count", histogram.count),
-        ("sum", histogram.sum),
-        ("z_bucket", histogram.zero_count),
-        ("z_bucket_w", histogram.zero_threshold),
-    ] {
-        if value != 0.0 {
-            parts.push(format!("{name}:{}", go_float(value)));
-        }
-    }
-    let list = |values: &[f64]| {
-        let values: Vec<String> = values.iter().map(|value| go_float(*value)).collect();
-        format!("[{}]", values.join(" "))
-    };
-    if histogram.uses_custom_buckets() {
-        parts.push(format!("custom_values:{}", list(&histogram.custom_values)));
-    }
-    match histogram.counter_reset_hint {
-        CounterResetHint::Unknown => {}
-        CounterResetHint::CounterReset => parts.push("counter_reset_hint:reset".to_owned()),
-        CounterResetHint::NotCounterReset => parts.push("counter_reset_hint:not_reset".to_owned()),
-        CounterResetHint::Gauge => parts.push("counter_reset_hint:gauge".to_owned()),
-    }
-    for (name, spans, buckets) in [
-        ("", &histogram.positive_spans, &histogram.positive_buckets),
-        ("n_", &histogram.negative_spans, &histogram.negative_buckets),
-    ] {
-        if let Some(first) = spans.first().filter(|span| span.offset != 0) {
-            parts.push(format!("{name}offset:{}", first.offset));
-        }
-        if !buckets.is_empty() {
-            parts.push(format!("{name}buckets:{}", list(buckets)));
-        }
-    }
-    format!("{{{{{}}}}}", parts.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +197,6 @@ mod tests {
         let written = "{{schema:1 count:32.1 sum:-0.3 z_bucket:7.1 z_bucket_w:0.05 offset:-3 buckets:[5.1 10 7] n_offset:-5 n_buckets:[4.1 5]}}";
         let values = series_description(&format!("x {written}")).unwrap().values;
         let [SequenceValue::Histogram { histogram, .. }] = values.as_slice() else { panic!("one histogram") };
-        assert_eq!(notation(histogram), written);
+        assert_eq!(histogram.notation(), written);
     }
 }
