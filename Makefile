@@ -30,12 +30,13 @@ lint: ## Check format and lints, warnings denied
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
-bench: ## Measure the renderer, the reloader, chunks, index and head
+bench: ## Measure the renderer, the reloader, chunks, index, head and queries
 	$(CARGO) bench --package compiler --bench render
 	$(CARGO) bench --package runtime --bench reloader
 	$(CARGO) bench --package tsdb --bench chunks
 	$(CARGO) bench --package tsdb --bench index
 	$(CARGO) bench --package tsdb --bench head
+	$(CARGO) bench --package runtime --bench promql -- --curves
 
 fuzz: ## Feed random bytes to every decoder and random topologies to the compiler (FUZZ_SECONDS=60 each); needs cargo-fuzz
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz

@@ -2,5 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the command")]
 
 mod cli;
+mod differential;
 mod reloader;
 mod tools;

@@ -12,7 +12,6 @@
 //!    the order of the labels whatever the scheduling, so that sums are added in Prometheus' order.
 //!
 //! Label names and values are numbers ([`Symbol`]) inside a query; only the answer looks at their text.
-#![allow(dead_code)]
 
 mod analysis;
 mod annotations;

@@ -33,8 +33,6 @@ pub(crate) struct RangeArgs {
     pub(crate) of_subquery: bool,
     /// Whether `__type__` tells counters.
     pub(crate) type_and_unit_labels: bool,
-    /// Where the call stands.
-    pub(crate) span: Span,
     /// Where the range stands.
     pub(crate) range_span: Span,
     /// Where the first of the other arguments stands; the call where there is none.
@@ -249,7 +247,6 @@ pub(super) fn calculation(call: &RangeCall, node: &Node, run: &mut Run) -> Resul
         once: call.input.is_fixed(),
         of_subquery,
         type_and_unit_labels: run.options.type_and_unit_labels,
-        span: node.span,
         range_span,
         param_span,
     };
@@ -285,7 +282,6 @@ impl Smooth {
             once: selection.at.is_some(),
             of_subquery: false,
             type_and_unit_labels: false,
-            span: selection.span,
             range_span: selection.span,
             param_span: selection.span,
         })

@@ -31,7 +31,7 @@ impl Grouping {
         }
     }
 
-    /// The number of the group of a series; a new group has the number [`Grouping::len`] had before.
+    /// The number of the group of a series; a new group has the next number.
     pub(super) fn group(&mut self, labels: &LabelSet) -> usize {
         let (listed, without) = (&self.labels, self.without);
         if !without && listed.is_empty() {
@@ -58,19 +58,8 @@ impl Grouping {
         number
     }
 
-    /// How many groups there are.
-    pub(super) fn len(&self) -> usize {
-        self.groups.len()
-    }
-
     /// The labels of a group.
     pub(super) fn labels(&self, group: usize) -> Option<&LabelSet> {
         self.groups.get(group)
-    }
-
-    /// Bytes held, about.
-    pub(super) fn bytes(&self) -> usize {
-        let sets: usize = self.groups.last().map_or(0, LabelSet::bytes) + size_of::<LabelSet>() + 8;
-        sets * self.groups.len()
     }
 }

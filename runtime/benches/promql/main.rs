@@ -1,0 +1,106 @@
+//! Queries over blocks, against Prometheus and VictoriaMetrics on the same data in the same run: `make bench`.
+//!
+//! Each query is asked over HTTP, the servers in turn; CPU seconds are user and system time of the server's process, of several
+//! runs the least. Memory is how far the process grew beyond what it held before. A peer that is not installed has no column.
+//! Arguments: `--only W1`, `--scale 0.1` (fewer series), `--runs 5`, `--curves`.
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+#![expect(clippy::disallowed_methods, reason = "a measurement needs the clock, the disk and processes")]
+
+mod data;
+mod servers;
+mod workloads;
+
+use std::path::Path;
+
+use servers::{Cost, Server};
+use workloads::{Query, Workload};
+
+struct Arguments {
+    only: Option<String>,
+    scale: f64,
+    runs: usize,
+    curves: bool,
+}
+
+fn main() {
+    let arguments = arguments();
+    println!("load before: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    for workload in workloads::all(arguments.scale) {
+        if arguments.only.as_ref().is_none_or(|only| workload.name.starts_with(only.as_str())) {
+            run(&workload, arguments.runs);
+        }
+    }
+    if arguments.curves {
+        for curve in workloads::curves(arguments.scale) {
+            run(&curve, arguments.runs);
+        }
+    }
+}
+
+fn arguments() -> Arguments {
+    let mut arguments = Arguments { only: None, scale: 1.0, runs: 3, curves: false };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--only" => arguments.only = words.next(),
+            "--scale" => arguments.scale = words.next().and_then(|text| text.parse().ok()).unwrap_or(1.0),
+            "--runs" => arguments.runs = words.next().and_then(|text| text.parse().ok()).unwrap_or(3),
+            "--curves" => arguments.curves = true,
+            _ => {}
+        }
+    }
+    arguments
+}
+
+fn run(workload: &Workload, runs: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let blocks = folder.path().join("blocks");
+    std::fs::create_dir_all(&blocks).expect("a folder");
+    let samples: u64 = workload.sets.iter().map(|set| data::write(set, &blocks)).sum();
+    println!("\n{}: {} ({:.1} M samples)", workload.name, workload.what, samples as f64 / 1e6);
+    let mut servers = start(workload, folder.path(), &blocks);
+    let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
+    println!("{:<66}{}", "query", names.iter().map(|name| format!("{name:>24}")).collect::<String>());
+    for query in &workload.queries {
+        let mut best: Vec<Option<Cost>> = vec![None; servers.len()];
+        for _ in 0..=runs {
+            for (server, best) in servers.iter_mut().zip(&mut best) {
+                let Some(cost) = server.ask(query) else { continue };
+                if best.as_ref().is_none_or(|best| cost.cpu_seconds < best.cpu_seconds) {
+                    *best = Some(cost);
+                }
+            }
+        }
+        print_row(query, &best);
+    }
+}
+
+fn start(workload: &Workload, folder: &Path, blocks: &Path) -> Vec<Server> {
+    let mut servers = vec![Server::ours(blocks)];
+    servers.extend(Server::prometheus(blocks, &folder.join("prometheus")));
+    if workload.has_floats_only {
+        servers.extend(Server::victoria_metrics(&workload.sets, &folder.join("victoria-metrics")));
+    }
+    servers
+}
+
+fn print_row(query: &Query, costs: &[Option<Cost>]) {
+    let mut row = format!("{:<66}", query.shown());
+    let own = costs.first().and_then(Option::as_ref);
+    for (at, cost) in costs.iter().enumerate() {
+        let shown = match cost {
+            None => "failed".to_owned(),
+            Some(cost) => {
+                let ratio = match own {
+                    Some(own) if at > 0 && own.cpu_seconds > 0.0 => {
+                        format!(" {:>5.1}x", cost.cpu_seconds / own.cpu_seconds)
+                    }
+                    _ => String::new(),
+                };
+                format!("{:.2} s {:>5.0} MB{ratio}", cost.cpu_seconds, cost.grown_bytes as f64 / 1e6)
+            }
+        };
+        row.push_str(&format!("{shown:>24}"));
+    }
+    println!("{row}");
+}

@@ -1,0 +1,204 @@
+//! The servers that are compared, each a process of its own on the loopback interface.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::data::Set;
+use crate::workloads::Query;
+
+/// The kernel counts CPU time in hundredths of a second.
+const TICKS: f64 = 100.0;
+/// No query of these may take longer.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What a query took.
+#[derive(Debug, Clone)]
+pub(crate) struct Cost {
+    pub(crate) cpu_seconds: f64,
+    /// By how much the process grew while it answered.
+    pub(crate) grown_bytes: u64,
+}
+
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    child: Child,
+    address: String,
+    /// Resident bytes before the first query.
+    base_bytes: u64,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// This build.
+    pub(crate) fn ours(blocks: &Path) -> Server {
+        let address = free_address();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
+        command.args(["tools", "tsdb", "serve"]).arg(blocks).arg(format!("--http-address={address}"));
+        Server::start("pronoiad", command, address, "/-/ready").expect("pronoiad starts")
+    }
+
+    /// Debian's, or whichever is installed.
+    pub(crate) fn prometheus(blocks: &Path, folder: &Path) -> Option<Server> {
+        let found = Command::new("prometheus").arg("--version").output().is_ok();
+        if !found {
+            println!("prometheus is not installed");
+            return None;
+        }
+        copy(blocks, folder);
+        let config = folder.with_extension("yml");
+        fs::write(&config, "global: {}\n").expect("a configuration");
+        let address = free_address();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.display()))
+            .args(["--storage.tsdb.retention.time=100y", "--query.max-samples=500000000"])
+            .args(["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"])
+            .args(["--enable-feature=native-histograms", "--query.timeout=10m"])
+            .arg(format!("--web.listen-address={address}"));
+        Server::start("prometheus", command, address, "/-/ready")
+    }
+
+    /// VictoriaMetrics, found in the path or by `VICTORIA_METRICS`; the samples are imported, not the blocks.
+    pub(crate) fn victoria_metrics(sets: &[Set], folder: &Path) -> Option<Server> {
+        let program = std::env::var("VICTORIA_METRICS").unwrap_or_else(|_| "victoria-metrics".to_owned());
+        let address = free_address();
+        let mut command = Command::new(&program);
+        command
+            .arg(format!("-storageDataPath={}", folder.display()))
+            .args(["-retentionPeriod=100y", "-search.disableCache", "-http.connTimeout=24h"])
+            .args(["-search.maxUniqueTimeseries=2000000", "-search.maxPointsPerTimeseries=1000000"])
+            .args(["-search.maxQueryDuration=10m", "-search.maxSamplesPerQuery=0"])
+            .arg(format!("-httpListenAddr={address}"));
+        if Command::new(&program).arg("-version").output().is_err() {
+            println!("victoria-metrics is not installed");
+            return None;
+        }
+        let mut server = Server::start("victoria-metrics", command, address, "/health")?;
+        for set in sets {
+            import(set, &server.address);
+        }
+        server.get("/internal/force_flush")?;
+        // Merges of what was just imported must not be counted.
+        thread::sleep(Duration::from_secs(10));
+        server.base_bytes = status(server.child.id(), "VmRSS");
+        Some(server)
+    }
+
+    fn start(name: &'static str, mut command: Command, address: String, ready: &str) -> Option<Server> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let mut server = Server { name, child, address, base_bytes: 0 };
+        let begun = Instant::now();
+        while server.get(ready).is_none() {
+            if begun.elapsed() > PATIENCE || server.child.try_wait().ok()?.is_some() {
+                println!("{name} does not come up");
+                return None;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        server.base_bytes = status(server.child.id(), "VmRSS");
+        Some(server)
+    }
+
+    /// Asks a query and reads the answer to its end; `None` if it is an error.
+    pub(crate) fn ask(&mut self, query: &Query) -> Option<Cost> {
+        let pid = self.child.id();
+        // The high water mark starts anew.
+        let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        let before = cpu_seconds(pid);
+        let bytes = self.get(&query.path())?;
+        let cost = Cost {
+            cpu_seconds: cpu_seconds(pid) - before,
+            grown_bytes: status(pid, "VmHWM").saturating_sub(self.base_bytes),
+        };
+        (bytes > 0).then_some(cost)
+    }
+
+    /// The length of the answer; `None` for anything but 200.
+    fn get(&self, path: &str) -> Option<usize> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let host = &self.address;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+        let mut reader = BufReader::with_capacity(1 << 20, stream);
+        let mut status = String::new();
+        reader.read_line(&mut status).ok()?;
+        let mut rest = [0; 1 << 16];
+        let mut total = 0;
+        loop {
+            match reader.read(&mut rest).ok()? {
+                0 => break,
+                count => total += count,
+            }
+        }
+        status.contains(" 200 ").then_some(total)
+    }
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// Copies blocks by hard links: nobody changes them.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::hard_link(entry.path(), target).expect("a link");
+        }
+    }
+}
+
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / TICKS
+}
+
+fn status(pid: u32, field: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// Sends a set as lines of JSON, a series each.
+fn import(set: &Set, address: &str) {
+    for first in (0..set.series).step_by(500) {
+        let mut body = String::new();
+        for series in first..(first + 500).min(set.series) {
+            let _ = write!(body, "{{\"metric\":{{\"__name__\":\"{}\"", set.metric);
+            for (name, value) in (set.labels)(series) {
+                let _ = write!(body, ",\"{name}\":\"{value}\"");
+            }
+            let samples: Vec<(i64, f64)> = set.values(series).collect();
+            let values: Vec<String> = samples.iter().map(|(_, value)| value.to_string()).collect();
+            let times: Vec<String> = samples.iter().map(|(time, _)| time.to_string()).collect();
+            let _ =
+                writeln!(body, "}},\"values\":[{}],\"timestamps\":[{}]}}", values.join(","), times.join(","));
+        }
+        let mut stream = TcpStream::connect(address).expect("victoria-metrics");
+        let length = body.len();
+        write!(stream, "POST /api/v1/import HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .expect("victoria-metrics takes samples");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+    }
+}
