@@ -1,6 +1,7 @@
 //! One module per subject.
 
 mod analysis;
+mod joins;
 mod memory;
 mod ranges;
 mod scripts;
