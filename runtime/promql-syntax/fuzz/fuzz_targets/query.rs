@@ -35,16 +35,19 @@ fn tree(expr: &Expr) -> Value {
 
 fuzz_target!(|input: &[u8]| {
     let query = String::from_utf8_lossy(input);
-    let (expr, errors) = parse(&query);
-    for options in [ParseOptions::ALL, ParseOptions::default()] {
-        let (expr, errors) = parse_with(&query, &options);
+    let read = |options: &ParseOptions| {
+        let (expr, errors) = parse_with(&query, options);
         assert!(expr.is_some() || !errors.is_empty());
         assert_eq!(prometheus_error_text(&errors, &query).is_some(), !errors.is_empty());
         for error in &errors {
             assert!(query.get(error.span.start..error.span.end).is_some(), "{error:?}");
         }
-    }
-    let Some(expr) = expr.filter(|_| errors.is_empty()) else { return };
+        expr.filter(|_| errors.is_empty())
+    };
+    let without_flags = read(&ParseOptions::default());
+    let Some(expr) = read(&ParseOptions::ALL) else { return };
+    // What needs no flag is accepted without.
+    assert!(without_flags.is_some() || !features(&expr).is_empty(), "{query}");
     let printed = expr.to_string();
     let again = accepted(&printed);
     assert_eq!(again.to_string(), printed, "{query}");
