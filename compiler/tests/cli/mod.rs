@@ -11,6 +11,7 @@ mod fmt;
 mod golden;
 mod other;
 mod promql;
+mod queries;
 mod render;
 mod rules;
 mod up;

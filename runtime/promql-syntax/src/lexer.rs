@@ -24,7 +24,18 @@ pub(crate) struct Lexer<'i> {
     duration_seen: bool,
     /// Whether a series with values is read, not a query.
     in_series: bool,
+    /// The comments so far.
+    comments: Vec<Span>,
     done: bool,
+}
+
+/// The comments of a query, from `#` to the end of the line; up to the first error, if there is one.
+///
+/// The tree has none, so printing it loses them.
+pub fn comments(input: &str) -> Vec<Span> {
+    let mut lexer = Lexer::new(input);
+    while !lexer.done && lexer.next_token().kind != TokenKind::End {}
+    lexer.comments
 }
 
 type Lexed = Result<TokenKind, Wrong>;
@@ -66,6 +77,7 @@ impl<'i> Lexer<'i> {
             colon_seen: false,
             duration_seen: false,
             in_series: false,
+            comments: Vec::new(),
             done: false,
         }
     }
@@ -140,7 +152,9 @@ impl<'i> Lexer<'i> {
             if self.in_duration || self.peek() != Some('#') {
                 return;
             }
+            let start = self.at;
             self.skip_while(|c| c != '\n' && c != '\r');
+            self.comments.push(Span::new(start, self.at));
         }
     }
 

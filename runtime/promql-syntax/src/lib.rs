@@ -32,6 +32,7 @@ pub use ast::{
 pub use error::{ParseError, prometheus_error_text};
 pub use feature::{Feature, FeatureUse, features};
 pub use function::{FUNCTIONS, Function, Variadic};
+pub use lexer::comments;
 pub use operator::{AggregateOp, BinaryOp};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_with};

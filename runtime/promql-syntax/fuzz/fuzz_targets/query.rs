@@ -14,12 +14,13 @@ fn accepted(query: &str) -> Expr {
     expr.expect("no errors, so a tree")
 }
 
-/// The tree without the order of matchers, which printing sorts.
+/// The tree without the order of matchers, which printing sorts, and without the sign of `-0s`, which it drops.
 fn tree(expr: &Expr) -> Value {
     let mut tree = json::to_json(expr);
     let mut pending = vec![&mut tree];
     while let Some(value) = pending.pop() {
         match value {
+            Value::String(text) if text == "-0" => "0".clone_into(text),
             Value::Array(values) => pending.extend(values),
             Value::Object(object) => {
                 if let Some(Value::Array(matchers)) = object.get_mut("matchers") {

@@ -26,12 +26,17 @@ pub fn start_timestamps(line: &str) -> Result<StartTimestamps, ParseError> {
         let message = "invalid @st line: missing value sequence".to_owned();
         return Err(ParseError { span: Span::new(0, line.len()), message });
     };
-    let labels = labels::read(&mut Lexer::for_series(series), series)?;
+    // Series and items are parts of the line, so the difference of their places is the place in it.
+    let place = |part: &str| part.as_ptr().addr().saturating_sub(line.as_ptr().addr());
+    let labels = labels::read(&mut Lexer::for_series(series), series).map_err(|mut error| {
+        let before = place(series);
+        error.span = Span::new(error.span.start + before, error.span.end + before);
+        error
+    })?;
     let mut offsets_ms = Vec::new();
     for item in values.split_whitespace() {
         read_item(item, &mut offsets_ms).map_err(|wrong| {
-            // Items are parts of the line, so the difference of their places is the place in it.
-            let start = item.as_ptr().addr().saturating_sub(line.as_ptr().addr());
+            let start = place(item);
             let message = format!("invalid @st sequence: invalid ST item {}: {wrong}", quote(item));
             ParseError { span: Span::new(start, start + item.len()), message }
         })?;

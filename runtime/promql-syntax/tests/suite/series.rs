@@ -163,6 +163,7 @@ fn starts() {
         [None, Some(-60), None, None, Some(0), Some(0), Some(-5), Some(-4), Some(-3), Some(60), Some(30)]
     );
     for (line, want) in [
+        ("  x{a}@st _", "1:6: parse error: unexpected \"}\" in label set, expected \"=\""),
         ("x@st _x0", "1:6: parse error: invalid @st sequence: invalid ST item \"_x0\": invalid repeat count"),
         (
             "x@st 1s 5",

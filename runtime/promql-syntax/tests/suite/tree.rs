@@ -1,7 +1,7 @@
 //! What the tree tells a caller: types, positions, selectors, needed features.
 
 use prom_model::PromDuration;
-use promql_syntax::{Descend, Expr, Feature, ValueType, features, parse, selectors, visit};
+use promql_syntax::{Descend, Expr, Feature, ValueType, comments, features, parse, selectors, visit};
 
 #[track_caller]
 fn tree(query: &str) -> Expr {
@@ -135,4 +135,15 @@ fn duration_expressions_are_evaluated_for_a_query() {
     assert_eq!(evaluate("max_of(1, 2) ^ 3 - 0.5"), Some(7_500));
     assert_eq!(evaluate("1 / (1 - 1)"), None);
     assert_eq!(evaluate("10 ^ 30"), None);
+}
+
+#[test]
+fn comments_are_found() {
+    let found = |query: &str| comments(query).iter().map(|at| at.text(query).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        found("# one\na{ # two\nb='#no' }[5m # three\n] + c # four"),
+        ["# one", "# two", "# three", "# four"]
+    );
+    assert_eq!(found("a # one\n ] # two"), ["# one"]);
+    assert_eq!(found("a{b='#'}"), [] as [&str; 0]);
 }
