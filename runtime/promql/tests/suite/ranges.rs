@@ -1,13 +1,13 @@
 //! Functions over ranges: what is found once for all steps must be what is found for each alone.
 
-use promql::{QueryRange, Value};
+use promql::{Point, QueryRange, Value};
 use proptest::prelude::*;
 
 use super::memory::{evaluate, free, load};
 
 const INTERVAL: i64 = 15_000;
 
-const FUNCTIONS: [&str; 27] = [
+const FUNCTIONS: [&str; 28] = [
     "rate(RANGE)",
     "increase(RANGE)",
     "delta(RANGE)",
@@ -35,6 +35,7 @@ const FUNCTIONS: [&str; 27] = [
     "ts_of_last_over_time(RANGE)",
     "double_exponential_smoothing(RANGE, 0.4, 0.7)",
     "increase(RANGE anchored)",
+    "rate(RANGE smoothed)",
 ];
 
 /// Values in the notation of series.
@@ -68,9 +69,10 @@ fn bits(value: Value) -> Vec<(i64, u64)> {
     let same = |value: f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
     match value {
         Value::Matrix { steps, series } => {
-            let row = series.first();
-            let points = row.into_iter().flat_map(|row| {
-                row.column.present().iter().map(|step| (steps.time(step), same(row.column.floats()[step])))
+            let points = series.first().into_iter().flat_map(|row| row.column.points());
+            let points = points.map(|(step, point)| match point {
+                Point::Float(value) => (steps.time(step), same(value)),
+                Point::Histogram(_) => panic!("there are no histograms"),
             });
             points.collect()
         }

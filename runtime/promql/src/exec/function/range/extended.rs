@@ -7,12 +7,16 @@ use promql_syntax::RangeExtension;
 
 use super::histogram_rate::{add_noting, incompatible, sub_noting};
 use super::rate::{Rate, seconds};
+use super::resets::Resets;
 use super::window::{Window, windows};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Annotation, Column};
 
 /// `rate`, `increase` and `delta` of such ranges.
 pub(super) fn rate(function: &Rate, series: &mut RangeSeries<'_>, args: &RangeArgs, out: &mut Column) {
+    let values = series.samples.values.as_slice();
+    let resets =
+        if function.is_counter { Resets::of(values, &series.windows.floats) } else { Resets::default() };
     for (step, window) in windows(series, args) {
         let Some(&end) = args.ends.get(step) else { continue };
         let bounds = Bounds {
@@ -23,7 +27,10 @@ pub(super) fn rate(function: &Rate, series: &mut RangeSeries<'_>, args: &RangeAr
         if window.is_mixed() {
             series.annotations.add(Annotation::mixed_floats_histograms(series.metric, args.range_span));
         } else if window.histograms.is_empty() {
-            if let Some(value) = floats(function, window, &bounds) {
+            let start = series.windows.floats.get(step).map_or(0, |(from, _)| *from as usize);
+            let lost =
+                |sum: f64, from: usize, to: usize| resets.add_inside(sum, start + from, start + to, values);
+            if let Some(value) = floats(function, window, &bounds, lost) {
                 let value = if function.is_rate { value / seconds(args.range) } else { value };
                 out.set_float(step, value);
             }
@@ -58,7 +65,13 @@ impl Bounds {
     }
 }
 
-fn floats(function: &Rate, window: Window<'_>, bounds: &Bounds) -> Option<f64> {
+/// `lost` adds to a sum what was lost at resets between samples of the window.
+fn floats(
+    function: &Rate,
+    window: Window<'_>,
+    bounds: &Bounds,
+    lost: impl Fn(f64, usize, usize) -> f64,
+) -> Option<f64> {
     let (first, last) = bounds.ends(window.times)?;
     let point = |at: usize| Some((*window.times.get(at)?, *window.values.get(at)?));
     let (first_time, first_value) = point(first)?;
@@ -81,11 +94,16 @@ fn floats(function: &Rate, window: Window<'_>, bounds: &Bounds) -> Option<f64> {
         let to = if last_time >= bounds.end { last } else { last + 1 };
         let mut correction = 0.0;
         let mut previous = left;
-        for value in window.values.get(from..to).unwrap_or(&[]).iter().chain([&right]) {
-            if *value < previous {
-                correction += previous;
+        let inside = window.values.get(from..to).unwrap_or(&[]);
+        if let (Some(first), Some(last)) = (inside.first(), inside.last()) {
+            if *first < left {
+                correction += left;
             }
-            previous = *value;
+            correction = lost(correction, from, to);
+            previous = *last;
+        }
+        if right < previous {
+            correction += previous;
         }
         result += correction;
     }

@@ -72,6 +72,16 @@ impl Resets {
         }
         difference
     }
+
+    /// Adds what was lost in any range, whichever ranges came before.
+    pub(super) fn add_inside(&self, mut sum: f64, from: usize, to: usize, values: &[f64]) -> f64 {
+        let first = self.before.partition_point(|at| (*at as usize) < from);
+        let inside = self.before.get(first..).unwrap_or(&[]).iter();
+        for at in inside.take_while(|at| (**at as usize) + 1 < to) {
+            sum += values.get(*at as usize).copied().unwrap_or(0.0);
+        }
+        sum
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +113,8 @@ mod tests {
                     let difference = range[range.len() - 1] - range[0];
                     let added = resets.add_to(difference, from, to, &values);
                     assert_eq!(added.to_bits(), walked(range).to_bits(), "{unit} {length} {from}");
+                    let again = resets.add_inside(difference, from as usize, to as usize, &values);
+                    assert_eq!(again.to_bits(), added.to_bits(), "{unit} {length} {from}");
                 }
             }
         }

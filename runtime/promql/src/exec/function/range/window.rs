@@ -105,20 +105,6 @@ pub(super) fn put_floats(
     }
 }
 
-/// Evaluates a function of the floats of each range that has some; says so where histograms are left out.
-pub(super) fn of_floats(
-    series: &mut RangeSeries<'_>,
-    args: &RangeArgs,
-    out: &mut Column,
-    mut function: impl FnMut(usize, &[f64]) -> f64,
-) {
-    let values = series.samples.values.as_slice();
-    put_floats(&series.windows.floats, out, |step, from, to| {
-        values.get(from..to).map(|values| function(step, values))
-    });
-    say_if_ignored(series, args.range_span);
-}
-
 /// Says so where ranges with floats have histograms that were left out.
 pub(super) fn say_if_ignored(series: &mut RangeSeries<'_>, span: Span) {
     let both = series.windows.floats.iter().zip(&series.windows.histograms);
