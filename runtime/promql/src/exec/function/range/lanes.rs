@@ -5,7 +5,7 @@ use std::array::from_fn;
 
 use crate::exec::aggregate::kahan_add;
 
-/// Ranges that go side by side: two pairs. A pair fills a register of any processor; two keep its adders busy.
+/// Ranges that go side by side.
 const LANES: usize = 4;
 
 /// What is kept of a range while its samples go by: some numbers, 0 at first. Each number is there once per lane.
@@ -80,19 +80,15 @@ pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
         let group = [one, two, three, four];
         let shortest = group.iter().map(|(_, range)| range.len()).min().unwrap_or(0);
         let contexts = group.map(|(step, _)| context(step));
-        let [first, second, third, fourth] = contexts;
-        let (left_contexts, right_contexts) = ([first, second], [third, fourth]);
         let [one, two, three, four] = group.map(|(_, range)| range.get(..shortest).unwrap_or(range).iter());
-        let (mut left, mut right) = ([[0.0; 2]; NUMBERS], [[0.0; 2]; NUMBERS]);
+        let mut numbers = [[0.0; LANES]; NUMBERS];
         let mut count = 0.0;
         for (((one, two), three), four) in one.zip(two).zip(three).zip(four) {
             count += 1.0;
-            R::add::<2, false>(&mut left, &left_contexts, count, [*one, *two]);
-            R::add::<2, false>(&mut right, &right_contexts, count, [*three, *four]);
+            R::add::<LANES, false>(&mut numbers, &contexts, count, [*one, *two, *three, *four]);
         }
         for (lane, ((step, range), context)) in group.into_iter().zip(contexts).enumerate() {
-            let pair = if lane < 2 { &left } else { &right };
-            let own = pair.map(|lanes| [lanes[lane % 2]]);
+            let own = from_fn(|number| [numbers[number][lane]]);
             let behind = range.get(shortest..).unwrap_or(&[]);
             let numbers = rest::<R, NUMBERS, false>(own, count, behind, context);
             finish(step, range, numbers, context);
