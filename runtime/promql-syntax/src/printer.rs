@@ -244,9 +244,21 @@ fn at(at: Option<AtModifier>) -> String {
 
 fn offset(offset: Option<&DurationValue>) -> String {
     match offset {
-        Some(offset) if *offset != DurationValue::Fixed(PromDuration::ZERO) => format!(" offset {offset}"),
+        Some(offset) if *offset != DurationValue::Fixed(PromDuration::ZERO) => {
+            let text = offset.to_string();
+            format!(" offset {}{text}", "+".repeat(signs_missing(offset, &text)))
+        }
         _ => String::new(),
     }
+}
+
+/// Signs to put before an offset: operators only belong to one that begins with a parenthesis or two signs.
+fn signs_missing(offset: &DurationValue, text: &str) -> usize {
+    let DurationValue::Expr(expr) = offset else { return 0 };
+    let operators =
+        matches!(**expr, DurationExpr::Binary { op, .. } if !matches!(op, DurationOp::Min | DurationOp::Max));
+    let signs = text.len() - text.trim_start_matches(['+', '-']).len();
+    if operators && !text.starts_with('(') { 2_usize.saturating_sub(signs) } else { 0 }
 }
 
 impl Display for DurationValue {

@@ -92,6 +92,10 @@ fn ranges_and_modifiers() {
     prints("rate(x [ 300 ])", "rate(x[5m])");
     same("x offset 5m");
     same("x offset -5m");
+    // Two signs make operators part of the offset.
+    prints("x offset -+8 % 5", "x offset +-8 % 5");
+    prints("x offset -8 % 5", "x offset -8s % 5");
+    same("x offset (8) % 5");
     prints("x offset 0", "x");
     prints("x @ 1.5 offset 1h", "x @ 1.500 offset 1h");
     prints("x offset 1h @ -60", "x @ -60.000 offset 1h");
