@@ -1,6 +1,6 @@
 //! Runs queries on threads of their own: so many at once, within a memory budget, until the client goes away.
 //!
-//! Large queries, told by their text and the number of series, have few places and a memory of their own; the others have many
+//! Large queries, told by their text and the number of series, have few places and a memory of their own; small ones have many
 //! places. What turns out to be long waits, between two pieces of its work, for what is short. So small queries are answered
 //! however many large ones there are.
 
@@ -18,13 +18,15 @@ use promql::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::turns::Turns;
+use self::turns::{Class, Turns};
 use crate::error::{ApiError, ErrorType};
 use crate::json::Timings;
 
-/// Queries that go through more samples and steps are large.
-const LARGE: u64 = 20_000_000;
-/// So many large queries are evaluated at once.
+/// Queries that go through no more samples and steps are short.
+const SHORT: u64 = 1_000_000;
+/// Those that go through more are large.
+const LARGE: u64 = 50_000_000;
+/// So many large queries are evaluated at once, and so many of those between.
 const LARGE_PLACES: usize = 2;
 
 /// What queries may use.
@@ -45,6 +47,7 @@ pub struct Evaluator {
     limits: Limits,
     clock: Arc<dyn Clock>,
     places: Arc<Semaphore>,
+    medium_places: Arc<Semaphore>,
     large_places: Arc<Semaphore>,
     turns: Arc<Turns>,
     budget: Budget,
@@ -86,6 +89,7 @@ impl Evaluator {
         let budget = Budget::new("memory for queries", limits.memory_max);
         Evaluator {
             places: Arc::new(Semaphore::new(limits.concurrency_max.max(1))),
+            medium_places: Arc::new(Semaphore::new(LARGE_PLACES.min(limits.concurrency_max.max(1)))),
             large_places: Arc::new(Semaphore::new(LARGE_PLACES.min(limits.concurrency_max.max(1)))),
             turns: Turns::new(options.workers),
             // A quarter is always left for the others.
@@ -116,9 +120,13 @@ impl Evaluator {
         let asked = Instant::now();
         let timeout = question.timeout.map_or(self.limits.timeout, |own| own.min(self.limits.timeout));
         let prepared = self.prepare(&question)?;
-        let large = self.is_large(&question, catalog).await;
+        let class = self.class(&question, catalog).await;
         let preparation = asked.elapsed();
-        let places = if large { &self.large_places } else { &self.places };
+        let (places, all) = match class {
+            Class::Short => (&self.places, &self.budget),
+            Class::Medium => (&self.medium_places, &self.large_budget),
+            Class::Long => (&self.large_places, &self.large_budget),
+        };
         let left = timeout.saturating_sub(preparation);
         let place = match tokio::time::timeout(left, Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => place,
@@ -132,9 +140,8 @@ impl Evaluator {
         let left = timeout.saturating_sub(begun - asked).as_millis().saturating_add(1);
         let left = PromDuration::from_millis(i64::try_from(left).unwrap_or(i64::MAX));
         let cancel = Cancel::default();
-        let all = if large { &self.large_budget } else { &self.budget };
         let budget = all.child("memory for one query", all.limit() / 4 * 3);
-        let turn = Arc::new(self.turns.begin(large, cancel.clone()));
+        let turn = Arc::new(self.turns.begin(class, Some(place), cancel.clone()));
         let control = Control {
             cancel: cancel.clone(),
             deadline: Some(self.clock.now().saturating_add(left)),
@@ -147,7 +154,6 @@ impl Evaluator {
         let evaluation = tokio::task::spawn_blocking(move || {
             let answer = prepared.run(source, control);
             drop(turn);
-            drop(place);
             answer
         });
         let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
@@ -171,12 +177,17 @@ impl Evaluator {
         prepared.map_err(|error: QueryError| ApiError::unprepared(&error))
     }
 
-    async fn is_large(&self, question: &Question, catalog: Arc<dyn Catalog>) -> bool {
+    /// How long a query is thought to run.
+    async fn class(&self, question: &Question, catalog: Arc<dyn Catalog>) -> Class {
         let (Some(expr), _) = promql_syntax::parse_with(&question.query, &self.options.parse) else {
-            return false;
+            return Class::Short;
         };
         let range = question.range;
         let cost = tokio::task::spawn_blocking(move || cost::cost(&expr, range, catalog.as_ref()));
-        cost.await.is_ok_and(|cost| cost > LARGE)
+        match cost.await {
+            Ok(0..=SHORT) => Class::Short,
+            Ok(cost) if cost > LARGE => Class::Long,
+            _ => Class::Medium,
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use promql::{Cancel, Pace};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// A query that has run for so long is not short any more.
@@ -17,9 +18,9 @@ const LOOK: Duration = Duration::from_millis(5);
 /// No wait lasts longer: what is never short still goes on.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
-/// How long a query has run so far, in classes.
+/// How long a query has run so far, or is thought to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub(super) enum Class {
     Short,
     Medium,
     Long,
@@ -41,12 +42,17 @@ impl Turns {
         Arc::new(Turns { running, changed, next, width: width.max(1) })
     }
 
-    /// A query begins; what is known to be large is never short.
-    pub(super) fn begin(self: &Arc<Self>, large: bool, cancel: Cancel) -> Turn {
+    /// A query begins; its class never becomes a shorter one. The place that it has is given back when it turns out to be long.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        least: Class,
+        place: Option<OwnedSemaphorePermit>,
+        cancel: Cancel,
+    ) -> Turn {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let class = if large { Class::Long } else { Class::Short };
-        self.lock().insert(id, class);
-        Turn { turns: Arc::clone(self), id, large, begun: Instant::now(), waited: AtomicU64::new(0), cancel }
+        self.lock().insert(id, least);
+        let (begun, waited, place) = (Instant::now(), AtomicU64::new(0), Mutex::new(place));
+        Turn { turns: Arc::clone(self), id, least, begun, waited, place, cancel }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Class>> {
@@ -59,10 +65,11 @@ impl Turns {
 pub(super) struct Turn {
     turns: Arc<Turns>,
     id: u64,
-    large: bool,
+    least: Class,
     begun: Instant,
     /// Microseconds.
     waited: AtomicU64,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
     cancel: Cancel,
 }
 
@@ -70,12 +77,12 @@ impl Turn {
     fn class(&self) -> Class {
         let ran =
             self.begun.elapsed().saturating_sub(Duration::from_micros(self.waited.load(Ordering::Relaxed)));
-        match ran {
-            _ if self.large => Class::Long,
+        let class = match ran {
             ran if ran < SHORT => Class::Short,
             ran if ran < MEDIUM => Class::Medium,
             _ => Class::Long,
-        }
+        };
+        class.max(self.least)
     }
 
     /// Whether the query may go on: no short one is there, and few others are before it.
@@ -105,6 +112,10 @@ impl Pace for Turn {
         {
             *known = class;
             self.turns.changed.notify_all();
+            if class == Class::Long {
+                // It was taken for a shorter one: others may begin in its place.
+                self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
         }
         if self.may_go(&running, class) {
             return;
@@ -134,10 +145,11 @@ mod tests {
     #[test]
     fn what_is_large_waits_for_what_is_short_and_for_those_before_it() {
         let turns = Turns::new(1);
-        let (first, second) = (turns.begin(true, Cancel::default()), turns.begin(true, Cancel::default()));
+        let begin = |class| turns.begin(class, None, Cancel::default());
+        let (first, second) = (begin(Class::Long), begin(Class::Long));
         assert!(first.may_go(&turns.lock(), Class::Long));
         assert!(!second.may_go(&turns.lock(), Class::Long));
-        let short = turns.begin(false, Cancel::default());
+        let short = begin(Class::Short);
         assert!(!first.may_go(&turns.lock(), Class::Long));
         drop(short);
         drop(first);
@@ -148,8 +160,8 @@ mod tests {
     fn nobody_waits_who_was_cancelled() {
         let turns = Turns::new(1);
         let cancel = Cancel::default();
-        let _first = turns.begin(true, Cancel::default());
-        let second = turns.begin(true, cancel.clone());
+        let _first = turns.begin(Class::Long, None, Cancel::default());
+        let second = turns.begin(Class::Long, None, cancel.clone());
         cancel.cancel();
         second.pass();
         assert_eq!(second.waited.load(Ordering::Relaxed) / 50_000, 0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use promql::{QueryRange, Value};
+use promql::{QueryError, QueryRange, Value};
 
 use super::{Api, json, success};
 use crate::error::ApiError;
@@ -70,8 +70,8 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     let (source, catalog) = (Arc::clone(&api.source), Arc::clone(&api.catalog));
     let evaluated = api.evaluator.evaluate(question, source, catalog).await?;
     let mut held = evaluated.budget.hold("answers being sent");
-    // Room for it was there a moment ago; if it is not now, the answer is sent all the same.
-    let _ = held.resize(answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes());
+    let bytes = answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes();
+    held.resize(bytes).map_err(|error| ApiError::evaluation(&QueryError::Memory(error)))?;
     let mut warnings = Vec::new();
     if !matches!(stats, "" | "true" | "all") {
         warnings.push(format!(

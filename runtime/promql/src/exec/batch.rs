@@ -176,7 +176,7 @@ impl Worker {
         let mut reader: Box<dyn SampleReader + '_> = batch.reader();
         let mut rows = Vec::with_capacity(share.len());
         for (count, at) in share.enumerate() {
-            if count % 32 == 31 {
+            if count % 4 == 3 {
                 run.check()?;
             }
             self.samples.clear();

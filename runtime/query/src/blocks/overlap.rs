@@ -200,6 +200,7 @@ pub(super) fn delete_floats(samples: &mut Samples, from: usize, deleted: &[Inter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use CounterResetHint::{Gauge, NotCounterReset, Unknown};
 
     fn part(floats: &[(i64, f64)]) -> Samples {
         let mut samples = Samples::default();
@@ -231,13 +232,12 @@ mod tests {
             |hint| Arc::new(FloatHistogram { counter_reset_hint: hint, ..FloatHistogram::default() });
         let (mut one, mut two) = (Samples::default(), Samples::default());
         for time in [1, 2, 5, 6] {
-            one.push_histogram(time, histogram(CounterResetHint::NotCounterReset));
+            one.push_histogram(time, histogram(NotCounterReset));
         }
-        two.push_histogram(3, histogram(CounterResetHint::NotCounterReset));
-        two.push_histogram(7, histogram(CounterResetHint::Gauge));
+        two.push_histogram(3, histogram(NotCounterReset));
+        two.push_histogram(7, histogram(Gauge));
         let mut into = Samples::default();
         merge(&[one, two], &mut into);
-        use CounterResetHint::{Gauge, NotCounterReset, Unknown};
         let hints: Vec<_> = into.histograms.iter().map(|histogram| histogram.counter_reset_hint).collect();
         assert_eq!(into.histogram_timestamps, [1, 2, 3, 5, 6, 7]);
         assert_eq!(hints, [Unknown, NotCounterReset, Unknown, Unknown, NotCounterReset, Gauge]);
