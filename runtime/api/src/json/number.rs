@@ -61,10 +61,15 @@ pub(crate) fn push_time(out: &mut Vec<u8>, millis: i64) {
 #[inline]
 pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
-    let size = value.abs();
-    let plain = size == 0.0 || (1e-6..1e21).contains(&size);
-    push_digits(out, value, plain);
+    push_float_digits(out, value);
     out.push(b'"');
+}
+
+/// As [`push_float`], without the quotes.
+#[inline]
+pub(super) fn push_float_digits(out: &mut Vec<u8>, value: f64) {
+    let size = value.abs();
+    push_digits(out, value, size == 0.0 || (1e-6..1e21).contains(&size));
 }
 
 /// Writes a float with its quotes, never with an exponent.
@@ -72,12 +77,6 @@ pub(super) fn push_plain_float(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
     push_digits(out, value, true);
     out.push(b'"');
-}
-
-/// Writes a float that is part of statistics: without quotes.
-pub(super) fn push_bare_float(out: &mut Vec<u8>, value: f64) {
-    let size = value.abs();
-    push_digits(out, value, size == 0.0 || (1e-6..1e21).contains(&size));
 }
 
 #[inline]

@@ -215,9 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_one_time_stay_once_those_of_the_first_part() {
+    fn samples_of_one_time_stay_once_those_of_the_part_that_waited() {
         let (one, two) = (part(&[(1, 1.0), (2, 1.0), (3, 1.0)]), part(&[(1, 2.0), (2, 2.0), (4, 2.0)]));
-        assert_eq!(merged(&[one, two]), [(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0)]);
+        assert_eq!(merged(&[one, two]), [(1, 2.0), (2, 2.0), (3, 1.0), (4, 2.0)]);
     }
 
     #[test]
