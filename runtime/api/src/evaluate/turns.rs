@@ -42,7 +42,7 @@ impl Turns {
         Arc::new(Turns { running, changed, next, width: width.max(1) })
     }
 
-    /// A query begins; its class never becomes a shorter one. The place that it has is given back when it turns out to be long.
+    /// A query begins; its class never becomes a shorter one. What was taken for a short one gives its place back when it turns out to be none.
     pub(super) fn begin(
         self: &Arc<Self>,
         least: Class,
@@ -112,8 +112,8 @@ impl Pace for Turn {
         {
             *known = class;
             self.turns.changed.notify_all();
-            if class == Class::Long {
-                // It was taken for a shorter one: others may begin in its place.
+            if self.least == Class::Short {
+                // It was taken for a short one: others may begin in its place.
                 self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
             }
         }
