@@ -146,12 +146,7 @@ pub(super) fn fill_matrix(
 }
 
 fn column_floats(out: &mut Vec<u8>, texts: &StepTexts, column: &Column, at: &mut Place) -> bool {
-    let present = column.present();
-    let from = at.next;
-    for (step, value) in column.floats().iter().enumerate().skip(from) {
-        if !present.get(step) {
-            continue;
-        }
+    for (step, value) in column.float_points(at.next) {
         let before = texts.get(step);
         if at.open {
             out.extend_from_slice(before);
@@ -160,7 +155,7 @@ fn column_floats(out: &mut Vec<u8>, texts: &StepTexts, column: &Column, at: &mut
             out.extend_from_slice(b",\"values\":[");
             out.extend_from_slice(before.get(1..).unwrap_or_default());
         }
-        push_float_digits(out, *value);
+        push_float_digits(out, value);
         out.extend_from_slice(b"\"]");
         if out.len() >= PIECE_BYTES {
             at.next = step + 1;
