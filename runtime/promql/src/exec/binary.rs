@@ -104,7 +104,7 @@ fn between_vectors(
     Ok(if alone && groups_distinct && !fills_many {
         Box::new(join::Stream::new(many, one, matching))
     } else if groups_distinct && labels_of_group {
-        Box::new(join::Grouped::new(many, one, matching))
+        Box::new(join::Grouped::new(many, one, matching, run))
     } else {
         merge::merged(Box::new(join::Stream::new(many, one, matching)))
     })

@@ -42,7 +42,8 @@ fn push(node: &mut Node, projection: &Projection) {
                 set(selection, projection);
             }
         }
-        Kind::Negate(child) | Kind::Invariant(child) => push(child, projection),
+        Kind::Invariant(child) => push(child, projection),
+        Kind::Negate(child) if !keeps_names(child) => push(child, projection),
         Kind::Binary(binary) => {
             let (vector, other) = if binary.lhs.value_type == ValueType::Vector {
                 (&mut binary.lhs, &binary.rhs)
@@ -50,11 +51,20 @@ fn push(node: &mut Node, projection: &Projection) {
                 (&mut binary.rhs, &binary.lhs)
             };
             let is_leaf = matches!(vector.kind, Kind::Select(_) | Kind::RangeCall(_));
-            if is_leaf && other.value_type == ValueType::Scalar {
+            if is_leaf && !keeps_names(vector) && other.value_type == ValueType::Scalar {
                 push(vector, projection);
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a function leaves its series their names: what takes them away above it sees to it that no two series become alike.
+fn keeps_names(node: &Node) -> bool {
+    match &node.kind {
+        Kind::RangeCall(call) => matches!(call.function.name, "last_over_time" | "first_over_time"),
+        Kind::Invariant(child) => keeps_names(child),
+        _ => false,
     }
 }
 
@@ -92,6 +102,9 @@ mod tests {
             ("count(m)", only(&["__name__", "__type__", "__unit__"])),
             ("sum without (pod) (m) ", Projection::Without(vec!["pod".to_owned()])),
             ("sum by (pod) (rate(m[5m]) * 8)", only(&["__name__", "__type__", "__unit__", "pod"])),
+            ("sum by (pod) (last_over_time(m[5m]))", only(&["__name__", "__type__", "__unit__", "pod"])),
+            ("sum by (pod) (last_over_time(m[5m]) * 8)", Projection::All),
+            ("sum by (pod) (-first_over_time(m[5m]))", Projection::All),
             ("topk(3, m)", Projection::All),
             // Series of two metrics can become alike.
             (r#"sum(rate({__name__=~"a|b"}[5m]))"#, Projection::All),

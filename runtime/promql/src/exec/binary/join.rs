@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::matching::{Joined, Matching};
-use crate::exec::stretch::occupied;
+use crate::exec::stretch::{Stretch, WORD, occupied};
 use crate::exec::{Operator, Run};
-use crate::{LabelSet, QueryError, Row};
+use crate::{Column, Held, LabelSet, QueryError, Row};
 
 /// Gives the results of each series of the "many" side as soon as it comes.
 pub(super) struct Stream {
@@ -59,6 +59,8 @@ pub(super) struct Grouped {
     results: Vec<Option<Written>>,
     /// The groups that have a result, in the order of the first.
     order: VecDeque<usize>,
+    /// The result that stands apart and is being given.
+    held: Held,
     steps: usize,
 }
 
@@ -67,12 +69,21 @@ struct Written {
     labels: LabelSet,
     drop_name: bool,
     at: Vec<u64>,
+    /// Results that do not stand there: a histogram in the place of a float, or the other way round, would be taken for the
+    /// operand by the next series of the group.
+    apart: Option<Stretch>,
 }
 
 impl Grouped {
-    pub(super) fn new(many: Box<dyn Operator>, one: Box<dyn Operator>, matching: Matching) -> Self {
+    pub(super) fn new(
+        many: Box<dyn Operator>,
+        one: Box<dyn Operator>,
+        matching: Matching,
+        run: &Run,
+    ) -> Self {
         let steps = matching.steps;
         Grouped {
+            held: run.control.budget.hold("results of a join"),
             many: Some(many),
             one: Some(one),
             matching,
@@ -84,11 +95,25 @@ impl Grouped {
 
     fn write(&mut self, group: usize, row: &Row) {
         let Some(values) = self.matching.side.values_mut(group) else { return };
+        let apart = row.column.has_histograms() || values.has_histograms();
         if self.results.len() <= group {
             self.results.resize_with(group + 1, || None);
         }
         let Some(result) = self.results.get_mut(group) else { return };
         let mut steps = Vec::new();
+        if apart {
+            let result = result.get_or_insert_with(|| {
+                self.order.push_back(group);
+                Written {
+                    labels: row.labels.clone(),
+                    drop_name: row.drop_name,
+                    at: vec![0; self.steps.div_ceil(WORD)],
+                    apart: None,
+                }
+            });
+            result.apart.get_or_insert_default().add(&row.column);
+            return;
+        }
         occupied(&row.column, &mut steps);
         let used = |word: &u64| *word != 0;
         if let (Some(first), Some(last)) = (steps.iter().position(used), steps.iter().rposition(used)) {
@@ -104,7 +129,12 @@ impl Grouped {
                 }
             }
             None => {
-                *result = Some(Written { labels: row.labels.clone(), drop_name: row.drop_name, at: steps });
+                *result = Some(Written {
+                    labels: row.labels.clone(),
+                    drop_name: row.drop_name,
+                    at: steps,
+                    apart: None,
+                });
                 self.order.push_back(group);
             }
         }
@@ -146,6 +176,18 @@ impl Operator for Grouped {
             row.drop_name = result.drop_name;
             row.column.reset(self.steps);
             values.expand(Some(&result.at), &mut row.column);
+            if let Some(apart) = result.apart {
+                self.held.resize(apart.bytes())?;
+                if result.at.iter().all(|word| *word == 0) {
+                    apart.expand(None, &mut row.column);
+                } else {
+                    let mut more = Column::new(self.steps);
+                    apart.expand(None, &mut more);
+                    for (step, _) in more.points() {
+                        row.column.copy_from(step, &more, step);
+                    }
+                }
+            }
             return Ok(true);
         }
         self.matching.side.release(run);

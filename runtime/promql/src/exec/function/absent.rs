@@ -29,6 +29,8 @@ pub(crate) struct Absent {
     input: Option<Box<dyn Operator>>,
     labels: LabelSet,
     steps: usize,
+    /// Whether the rest of the input may fail or have something to say, so that it has to be read in any case.
+    to_the_end: bool,
 }
 
 impl Absent {
@@ -37,7 +39,8 @@ impl Absent {
             Kind::Select(selection) => fixed_labels(&selection.matchers, &mut run.symbols),
             _ => LabelSet::new(),
         };
-        Absent { input: Some(input), labels, steps: arg.steps.count }
+        let to_the_end = !matches!(arg.kind, Kind::Select(_));
+        Absent { input: Some(input), labels, steps: arg.steps.count, to_the_end }
     }
 }
 
@@ -47,7 +50,7 @@ impl Operator for Absent {
         let mut there = Bits::new(self.steps);
         let mut found = Row::default();
         // Once there is something at each step, no other series changes that.
-        while !there.is_full() && input.next(run, &mut found)? {
+        while (self.to_the_end || !there.is_full()) && input.next(run, &mut found)? {
             for (all, more) in there.words_mut().iter_mut().zip(found.column.present().words()) {
                 *all |= more;
             }
