@@ -36,6 +36,9 @@ bench: ## Measure the renderer, the reloader, chunks, index, head and queries
 	$(CARGO) bench --package tsdb --bench chunks
 	$(CARGO) bench --package tsdb --bench index
 	$(CARGO) bench --package tsdb --bench head
+	$(CARGO) bench --package promql --bench ranges
+	$(CARGO) bench --package promql --bench joins
+	$(CARGO) bench --package query --bench blocks
 	$(CARGO) bench --package runtime --bench promql -- --curves
 
 fuzz: ## Feed random bytes to every decoder and random topologies to the compiler (FUZZ_SECONDS=60 each); needs cargo-fuzz

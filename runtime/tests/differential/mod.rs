@@ -4,6 +4,7 @@
 //! Prometheus 2.42 is older than what we follow; where its answer differs for a known reason, `compare::known_reason` says so,
 //! and floats are then compared with a tolerance, or not at all. Times are chosen so that no sample lies on the edge of a range,
 //! where 2.42 has closed ranges.
+#![expect(clippy::print_stderr, reason = "what was asked must be seen")]
 
 mod client;
 mod compare;

@@ -313,7 +313,7 @@ impl Generator {
             3 => format!("label_join({inner}, \"new\", \"/\", \"job\", \"instance\")"),
             4 => format!("absent({inner})"),
             5 => format!("vector({})", self.scalar(depth - 1)),
-            _ => format!("histogram_quantile(0.5, duration_seconds_bucket)"),
+            _ => "histogram_quantile(0.5, duration_seconds_bucket)".to_owned(),
         }
     }
 }
