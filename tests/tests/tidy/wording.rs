@@ -40,6 +40,7 @@ const AT_HOME: &[(&str, &str, &str)] = &[
     ("Cargo.lock", "crates.io", "written by cargo"),
     ("compiler/fuzz/Cargo.lock", "crates.io", "written by cargo"),
     ("runtime/block/fuzz/Cargo.lock", "crates.io", "written by cargo"),
+    ("runtime/promql-syntax/fuzz/Cargo.lock", "crates.io", "written by cargo"),
     ("runtime/tsdb/fuzz/Cargo.lock", "crates.io", "written by cargo"),
     ("Cargo.toml", "todo", "the name of a lint"),
     ("templates/dashboards/", "", "panels of Grafana, whose JSON has words of its own"),
