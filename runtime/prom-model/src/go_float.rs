@@ -30,26 +30,53 @@ pub fn push_go_float(into: &mut String, value: f64) {
         .and_then(|text| text.split_once('e'))
         .map(|(mantissa, exponent)| (start + mantissa.len(), exponent.parse::<i32>().unwrap_or_default()));
     let Some((mantissa_end, exponent)) = exponent else { return };
+    let round_down = into
+        .get(start..)
+        .and_then(|text| text.split_at_checked(mantissa_end - start))
+        .is_some_and(|(mantissa, exponent)| even_is_below(value, mantissa, exponent));
     if (-4..6).contains(&exponent) {
         into.truncate(start);
         let _ = write!(into, "{value}");
     } else {
         into.truncate(mantissa_end);
-        if is_odd_quarter(value) && into.ends_with('3') {
-            into.pop();
-            into.push('2');
-        }
+    }
+    if round_down && let Some(digit) = into.pop().and_then(|digit| digit.to_digit(10)) {
+        let _ = write!(into, "{}", digit.saturating_sub(1));
+    }
+    if !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         let _ = write!(into, "e{sign}{:02}", exponent.abs());
     }
 }
 
-/// Whether the number is n + 1/4 so large that `.2` and `.3` both read back as it, being equally near: then Go prints `.2`.
-/// No other float has two shortest texts.
-fn is_odd_quarter(value: f64) -> bool {
-    const FROM: f64 = (1u64 << 49) as f64;
-    const TO: f64 = (1u64 << 51) as f64;
-    (FROM..TO).contains(&value.abs()) && value.abs().fract() == 0.25
+/// Some floats lie exactly in the middle between the two shortest texts that read back as them. Then Go takes the one with the
+/// even last digit, Rust the upper one: whether that ends in an odd digit, so that the one below is Go's.
+fn even_is_below(value: f64, mantissa: &str, written_exponent: &str) -> bool {
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // A half of the last place is less than half the distance of two floats only behind so many digits.
+    if digits < 15 || mantissa.bytes().last().is_none_or(|digit| digit % 2 == 0) {
+        return false;
+    }
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    let (significand, exponent) = match (bits >> 52 & 0x7ff) as i32 {
+        0 => (fraction, -1074),
+        biased => (fraction | 1 << 52, biased - 1075),
+    };
+    let zeros = significand.trailing_zeros();
+    let places = -(exponent + zeros as i32);
+    // Exactly, the number has so many decimal places, the last of them a 5; of interest are up to 18 digits in all.
+    if !(1..=25).contains(&places) {
+        return false;
+    }
+    let exact = u128::from(significand >> zeros) * 5u128.pow(places.unsigned_abs());
+    if exact.checked_ilog10().is_none_or(|log| log as usize != digits) {
+        return false;
+    }
+    // Below a power of two floats are nearer to each other: the lower text may be another float's.
+    let Some((front, last)) = mantissa.split_at_checked(mantissa.len() - 1) else { return false };
+    let below = last.parse::<u8>().map_or(0, |digit| digit.saturating_sub(1));
+    format!("{front}{below}{written_exponent}").parse() == Ok(value)
 }
 
 #[cfg(test)]
@@ -77,6 +104,10 @@ mod tests {
             (1_202_570_998_376_354.25, "1.2025709983763542e+15"),
             (1_202_570_998_376_354.75, "1.2025709983763548e+15"),
             (-902_286_420_523_789.25, "-9.022864205237892e+14"),
+            (2f64.powi(-25), "2.9802322387695312e-08"),
+            (2f64.powi(-24), "5.960464477539063e-08"),
+            (211.0 / 2_097_152.0, "0.00010061264038085938"),
+            (213.0 / 2_097_152.0, "0.00010156631469726562"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
