@@ -84,7 +84,6 @@ mod tests {
     use super::go_float;
 
     #[test]
-    #[expect(clippy::excessive_precision, reason = "halfway between two texts is what is tested")]
     fn prints_as_go_does() {
         for (value, text) in [
             (0.0, "0"),
