@@ -45,7 +45,7 @@ pub struct FileReport {
 /// What became of one test.
 #[derive(Debug)]
 pub struct CaseReport {
-    /// The name; `unnamed#2` for the third test if it has none.
+    /// The name; `unnamed#` and its number from 0 if it has none.
     pub name: String,
     /// The line of the test.
     pub line: u32,

@@ -1,4 +1,4 @@
-//! Answers.
+//! Answers: what a query evaluates to, with its annotations and counts.
 
 use std::sync::Arc;
 

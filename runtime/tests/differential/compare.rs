@@ -152,6 +152,19 @@ fn known_reasons(asked: &Asked) -> Vec<(&'static str, f64)> {
     if has(&["stddev", "stdvar"]) {
         reasons.push(("the variance of a single NaN or infinity was 0, and is NaN since 3.0", f64::INFINITY));
     }
+    if has(&["rate(", "increase("]) {
+        // A gauge comes near zero, where a counter would have begun.
+        reasons.push((
+            "before 3.0 the zero point of a counter was looked at before the threshold",
+            f64::INFINITY,
+        ));
+    }
+    if has(&["topk", "bottomk"]) {
+        reasons.push((
+            "of equal values any may be among the best: the input has no order in Prometheus",
+            f64::INFINITY,
+        ));
+    }
     if has(&["predict_linear"]) && has(&["@"]) && asked.range.is_some() {
         reasons.push(("a range with @ moved with the steps of predict_linear before 3.0", f64::INFINITY));
     }
@@ -159,6 +172,13 @@ fn known_reasons(asked: &Asked) -> Vec<(&'static str, f64)> {
 }
 
 /// Why one of the two refuses what the other does not.
-fn known_error(_: &Asked, _: &Value, _: &Value) -> Option<&'static str> {
-    None
+fn known_error(asked: &Asked, theirs: &Value, ours: &Value) -> Option<&'static str> {
+    let ours = ours.as_str().unwrap_or_default();
+    if theirs.is_null() && ours.starts_with("multiple matches for labels") {
+        return Some("a comparison refuses several matches also where it filters them since 3.0");
+    }
+    // What the query above makes of a value that differs may be refused or not.
+    let text = &asked.query;
+    let differs = ["topk", "bottomk"].iter().any(|word| text.contains(word));
+    differs.then_some("of equal values any may be among the best: the input has no order in Prometheus")
 }

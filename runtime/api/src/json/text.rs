@@ -1,4 +1,4 @@
-//! Strings.
+//! Texts as JSON, with the escapes that Prometheus' encoder writes.
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

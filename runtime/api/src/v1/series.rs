@@ -1,4 +1,4 @@
-//! `series`.
+//! `/api/v1/series`: the label sets of series that match.
 
 use std::collections::BTreeMap;
 
