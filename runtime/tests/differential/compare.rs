@@ -152,7 +152,10 @@ fn known_reasons(asked: &Asked) -> Vec<(&'static str, f64)> {
     if has(&["stddev", "stdvar"]) {
         reasons.push(("the variance of a single NaN or infinity was 0, and is NaN since 3.0", f64::INFINITY));
     }
-    if has(&["rate(", "increase("]) {
+    if has(&["count_values"]) && has(&["sum", "avg", "stddev", "stdvar"]) {
+        reasons.push(("values that differ in their last digits become labels", f64::INFINITY));
+    }
+    if has(&["rate(", "increase("]) && has(&["temperature", "memory_bytes", "odd", "up", "build_info"]) {
         // A gauge comes near zero, where a counter would have begun.
         reasons.push((
             "before 3.0 the zero point of a counter was looked at before the threshold",
