@@ -168,7 +168,26 @@ fn known_reasons(asked: &Asked) -> Vec<(&'static str, f64)> {
             f64::INFINITY,
         ));
     }
-    if has(&["predict_linear"]) && has(&["@"]) && asked.range.is_some() {
+    if has(&["rate((", "increase(("]) {
+        reasons.push((
+            "before 3.0 the zero point of a counter was looked at before the threshold",
+            f64::INFINITY,
+        ));
+    }
+    if has(&["atan2"]) {
+        reasons.push(("atan2 takes the name off since 3.0", f64::INFINITY));
+    }
+    if has(&["sort"]) {
+        reasons
+            .push(("the order of equal values is that of Go's unstable sort, which changed", f64::INFINITY));
+    }
+    if has(&["timestamp("]) && has(&["@"]) && has(&["offset"]) {
+        reasons.push((
+            "the lookback of timestamp() with @ and an offset is counted from another time",
+            f64::INFINITY,
+        ));
+    }
+    if has(&["predict_linear"]) && has(&["@"]) {
         reasons.push(("a range with @ moved with the steps of predict_linear before 3.0", f64::INFINITY));
     }
     reasons
