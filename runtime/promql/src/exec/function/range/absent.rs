@@ -18,13 +18,16 @@ pub(crate) fn operator(
     };
     let labels = fixed_labels(matchers, &mut run.symbols);
     let input = samples_of(call, node, run)?;
-    Ok(Box::new(Absent { input: Some(input), labels, steps: node.steps.count }))
+    // What a subquery says or refuses behind its first series must be heard.
+    let may_stop = matches!(call.input.source, RangeSource::Selector(_));
+    Ok(Box::new(Absent { input: Some(input), labels, steps: node.steps.count, may_stop }))
 }
 
 struct Absent {
     input: Option<Box<dyn Operator>>,
     labels: crate::LabelSet,
     steps: usize,
+    may_stop: bool,
 }
 
 impl Operator for Absent {
@@ -42,7 +45,7 @@ impl Operator for Absent {
             {
                 *absent &= !present;
             }
-            if absent.is_empty() {
+            if self.may_stop && absent.is_empty() {
                 return Ok(false);
             }
         }
