@@ -15,7 +15,7 @@
 
 mod analysis;
 mod annotations;
-mod budget;
+
 mod calendar;
 mod column;
 mod control;

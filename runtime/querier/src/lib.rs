@@ -1,0 +1,2 @@
+//! The querier: which stores there are, and one storage made of them.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]

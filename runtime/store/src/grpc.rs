@@ -1,0 +1,171 @@
+//! Any store as a gRPC service.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+
+use budget::Budget;
+use futures::Stream;
+use storeapi::thanos::store_server;
+use storeapi::thanos::{
+    LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse, PartialResponseStrategy,
+    SeriesRequest,
+};
+use storeapi::{Series, SeriesFrame};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+
+use crate::{Context, Frames, Store};
+
+/// The key of gRPC metadata that says whose call it is.
+pub const TENANT_KEY: &str = "thanos-tenant";
+
+/// Whose call it is.
+pub fn tenant(metadata: &MetadataMap) -> Option<String> {
+    metadata.get(TENANT_KEY).and_then(|tenant| tenant.to_str().ok()).map(str::to_owned)
+}
+
+/// Whether anything that is missing makes the answer fail: by the strategy, or by the field that it replaced.
+pub fn partial_response_disabled(disabled: bool, strategy: i32) -> bool {
+    disabled || strategy == i32::from(PartialResponseStrategy::Abort)
+}
+
+/// The service `thanos.Store` over a store.
+#[derive(Debug, Clone)]
+pub struct StoreService {
+    store: Arc<dyn Store>,
+    budget: Budget,
+}
+
+impl StoreService {
+    /// Serves a store; all calls together hold no more than the budget.
+    pub fn new(store: Arc<dyn Store>, budget: Budget) -> Self {
+        StoreService { store, budget }
+    }
+
+    /// The service for a server, without a limit on the size of messages.
+    pub fn into_server(self) -> store_server::StoreServer<Self> {
+        store_server::StoreServer::new(self)
+            .max_decoding_message_size(storeapi::MESSAGE_MAX)
+            .max_encoding_message_size(storeapi::MESSAGE_MAX)
+    }
+
+    fn context(&self, metadata: &MetadataMap) -> Context {
+        Context { tenant: tenant(metadata), cancel: CancellationToken::new(), budget: self.budget.clone() }
+    }
+}
+
+#[tonic::async_trait]
+impl store_server::Store for StoreService {
+    type SeriesStream = Pin<Box<Rebatched>>;
+
+    async fn series(&self, request: Request<SeriesRequest>) -> Result<Response<Self::SeriesStream>, Status> {
+        let context = self.context(request.metadata());
+        let ends = context.cancel.clone().drop_guard();
+        let request = request.into_inner();
+        let most = request.response_batch_size;
+        let frames = self.store.series(request, context).await?;
+        Ok(Response::new(Box::pin(Rebatched::new(frames, most, ends))))
+    }
+
+    async fn label_names(
+        &self,
+        request: Request<LabelNamesRequest>,
+    ) -> Result<Response<LabelNamesResponse>, Status> {
+        let context = self.context(request.metadata());
+        let _ends = context.cancel.clone().drop_guard();
+        self.store.label_names(request.into_inner(), context).await.map(Response::new)
+    }
+
+    async fn label_values(
+        &self,
+        request: Request<LabelValuesRequest>,
+    ) -> Result<Response<LabelValuesResponse>, Status> {
+        let context = self.context(request.metadata());
+        let _ends = context.cancel.clone().drop_guard();
+        self.store.label_values(request.into_inner(), context).await.map(Response::new)
+    }
+}
+
+/// Frames with as many series as the request asked for.
+///
+/// A frame is sent when it is full, when something else than a series comes, and at the end.
+pub struct Rebatched {
+    frames: Option<Frames>,
+    /// Series in each frame; 1: in a frame of their own.
+    most: usize,
+    /// Series that were received and not sent, in reverse.
+    waiting: Vec<Series>,
+    batch: Vec<Series>,
+    /// Sent when the batch is.
+    after: Option<Result<SeriesFrame, Status>>,
+    _ends: DropGuard,
+}
+
+/// More than these in a frame do nobody any good.
+const MOST: usize = 65_536;
+
+impl Rebatched {
+    fn new(frames: Frames, most: i64, ends: DropGuard) -> Self {
+        let most = usize::try_from(most).unwrap_or(0).clamp(1, MOST);
+        Rebatched {
+            frames: Some(frames),
+            most,
+            waiting: Vec::new(),
+            batch: Vec::new(),
+            after: None,
+            _ends: ends,
+        }
+    }
+
+    fn flush(&mut self) -> Option<Result<SeriesFrame, Status>> {
+        (!self.batch.is_empty()).then(|| Ok(SeriesFrame::Batch(std::mem::take(&mut self.batch))))
+    }
+}
+
+impl Stream for Rebatched {
+    type Item = Result<SeriesFrame, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            while let Some(series) = this.waiting.pop() {
+                if this.most == 1 {
+                    return Poll::Ready(Some(Ok(SeriesFrame::Series(series))));
+                }
+                this.batch.push(series);
+                if this.batch.len() >= this.most {
+                    return Poll::Ready(this.flush());
+                }
+            }
+            if let Some(after) = this.after.take() {
+                return Poll::Ready(Some(after));
+            }
+            let Some(frames) = &mut this.frames else { return Poll::Ready(None) };
+            match ready!(frames.as_mut().poll_next(context)) {
+                Some(Ok(SeriesFrame::Batch(mut batch))) => {
+                    if this.batch.is_empty() && this.most > 1 && batch.len() == this.most {
+                        return Poll::Ready(Some(Ok(SeriesFrame::Batch(batch))));
+                    }
+                    batch.reverse();
+                    this.waiting = batch;
+                }
+                Some(Ok(SeriesFrame::Series(series))) => this.waiting.push(series),
+                Some(other) => {
+                    if other.is_err() {
+                        this.frames = None;
+                    }
+                    this.after = Some(other);
+                    if let Some(batch) = this.flush() {
+                        return Poll::Ready(Some(batch));
+                    }
+                }
+                None => {
+                    this.frames = None;
+                    return Poll::Ready(this.flush());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Series out of buckets, Prometheus servers and other stores, behind one trait.
+//!
+//! A [`Store`] answers the three calls of the StoreAPI. Inside the process series travel in batches; [`grpc`] makes of any store
+//! a gRPC service that splits or joins them as the request asks.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod about;
+mod grpc;
+mod store;
+
+pub use about::{About, Extent};
+pub use grpc::{StoreService, TENANT_KEY, partial_response_disabled, tenant};
+pub use store::{BATCH, Context, Frames, Store};
