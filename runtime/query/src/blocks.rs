@@ -8,7 +8,6 @@ mod batch;
 mod catalog;
 mod cursor;
 mod names;
-mod overlap;
 mod read;
 mod set;
 

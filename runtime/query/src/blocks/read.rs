@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use promql::{SampleReader, Samples, SourceError};
 use tsdb::block::{ChunkReader, Interval, segment_name};
-use tsdb::chunk::{
-    ChunkError, Columns, Encoding, HistogramColumns, Order, decode_float_histograms, decode_floats,
-};
+use tsdb::chunk::{ChunkError, Columns, Encoding, HistogramColumns, Order, decode_floats};
 use tsdb::head::SeriesView;
 use tsdb::{Corruption, Section};
 
 use super::batch::{Batch, BlockPart};
-use super::{damaged, overlap};
-
-/// The finest schema of histograms that queries know.
-const SCHEMA_MAX: i32 = 8;
+use super::damaged;
+use crate::chain;
+use crate::histograms::each_histogram;
 
 /// Reads the samples of the series of a batch; one per thread.
 pub(super) struct Reader<'b> {
@@ -120,7 +117,7 @@ impl SampleReader for Reader<'_> {
                 parts.clear();
                 self.head_part(series, &mut parts)?;
                 for part in &parts {
-                    overlap::append(part, into);
+                    chain::append(part, into);
                 }
                 self.parts = parts;
             }
@@ -136,7 +133,7 @@ impl SampleReader for Reader<'_> {
         if let Some(series) = head {
             self.head_part(series, &mut parts)?;
         }
-        overlap::merge(&parts, into);
+        chain::merge(&parts, into);
         self.parts = parts;
         Ok(())
     }
@@ -163,28 +160,19 @@ fn decode(
         into.start_timestamps = columns.start_timestamps;
         decoded?;
         if !deleted.is_empty() {
-            overlap::delete_floats(into, before, deleted);
+            chain::delete_floats(into, before, deleted);
         }
         return Ok(());
     }
-    decode_float_histograms(encoding, data, Order::Rising, histograms)?;
-    for position in 0..histograms.len() {
-        let Some(time) = histograms.timestamps.get(position).copied() else { break };
-        if time < times.0 || time > times.1 || deleted.iter().any(|interval| interval.contains(time)) {
-            continue;
-        }
-        let Some((_, mut histogram)) = histograms.get(position) else { break };
-        if histogram.schema > SCHEMA_MAX {
-            // A schema above that is not custom: its buckets nest.
-            let _ = histogram.reduce_resolution(SCHEMA_MAX);
-        }
-        if let Some(start) = histograms.start_timestamps.get(position) {
+    let wanted =
+        |time| time >= times.0 && time <= times.1 && !deleted.iter().any(|interval| interval.contains(time));
+    each_histogram(encoding, data, Order::Rising, histograms, wanted, |time, start, histogram| {
+        if let Some(start) = start {
             into.histogram_start_timestamps.resize(into.histogram_timestamps.len(), 0);
-            into.histogram_start_timestamps.push(*start);
+            into.histogram_start_timestamps.push(start);
         } else if !into.histogram_start_timestamps.is_empty() {
             into.histogram_start_timestamps.push(0);
         }
         into.push_histogram(time, Arc::new(histogram));
-    }
-    Ok(())
+    })
 }

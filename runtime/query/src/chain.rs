@@ -7,7 +7,7 @@ use promql::Samples;
 use tsdb::block::Interval;
 
 /// Appends all samples of a part that lies behind those that are there.
-pub(super) fn append(part: &Samples, into: &mut Samples) {
+pub(crate) fn append(part: &Samples, into: &mut Samples) {
     if !part.start_timestamps.is_empty() || !into.start_timestamps.is_empty() {
         into.start_timestamps.resize(into.timestamps.len(), 0);
         into.start_timestamps.extend_from_slice(&part.start_timestamps);
@@ -60,7 +60,7 @@ impl Walk<'_> {
 /// Merges parts, each sorted by time. A part that has the next sample keeps the turn until another has an earlier one, or one
 /// of the same time; what follows a change of turns knows nothing of counter resets. The waiting parts are kept in a heap as
 /// Go's library has it, because it decides which of two samples with the same time stays.
-pub(super) fn merge(parts: &[Samples], into: &mut Samples) {
+pub(crate) fn merge(parts: &[Samples], into: &mut Samples) {
     let mut walks: Vec<Walk<'_>> =
         parts.iter().map(|samples| Walk { samples, float: 0, histogram: 0 }).collect();
     let mut heap = Heap(Vec::new());
@@ -176,7 +176,7 @@ fn without_hint(histogram: &FloatHistogram) -> FloatHistogram {
 }
 
 /// Removes the floats from a place on that were deleted.
-pub(super) fn delete_floats(samples: &mut Samples, from: usize, deleted: &[Interval]) {
+pub(crate) fn delete_floats(samples: &mut Samples, from: usize, deleted: &[Interval]) {
     let mut kept = from;
     for at in from..samples.timestamps.len() {
         let Some(time) = samples.timestamps.get(at).copied() else { break };
