@@ -52,7 +52,12 @@ impl StoreService {
     }
 
     fn context(&self, metadata: &MetadataMap) -> Context {
-        Context { tenant: tenant(metadata), cancel: CancellationToken::new(), budget: self.budget.clone() }
+        Context {
+            tenant: tenant(metadata),
+            cancel: CancellationToken::new(),
+            budget: self.budget.clone(),
+            ..Context::unlimited()
+        }
     }
 }
 

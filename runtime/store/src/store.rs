@@ -1,10 +1,12 @@
 //! The trait.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use budget::Budget;
 use futures::stream::BoxStream;
+use prom_model::Matcher;
 use storeapi::SeriesFrame;
 use storeapi::thanos::{
     LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse, SeriesRequest,
@@ -26,12 +28,20 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// The memory that the call may hold.
     pub budget: Budget,
+    /// Which stores may be asked (`storeMatch[]`): those whose `__address__` satisfies all matchers of any of these sets; all
+    /// where there is no set. Only a store over other stores looks at it, and it does not travel on.
+    pub store_match: Arc<[Vec<Matcher>]>,
 }
 
 impl Context {
     /// A call of nobody in particular, without limits.
     pub fn unlimited() -> Self {
-        Context { tenant: None, cancel: CancellationToken::new(), budget: Budget::unlimited() }
+        Context {
+            tenant: None,
+            cancel: CancellationToken::new(),
+            budget: Budget::unlimited(),
+            store_match: Arc::default(),
+        }
     }
 }
 
