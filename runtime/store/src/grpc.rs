@@ -174,3 +174,61 @@ impl Stream for Rebatched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use futures::executor::block_on;
+    use storeapi::LabelBytes;
+
+    use super::*;
+
+    fn series(name: &str) -> Series {
+        Series { labels: LabelBytes::from_pairs([(&b"n"[..], name.as_bytes())]), chunks: Vec::new() }
+    }
+
+    /// What comes out, in short: series by their names, a batch in brackets.
+    fn sent(frames: Vec<Result<SeriesFrame, Status>>, most: i64) -> Vec<String> {
+        let name = |series: &Series| {
+            String::from_utf8_lossy(series.labels.get(b"n").unwrap_or_default()).into_owned()
+        };
+        let ends = CancellationToken::new().drop_guard();
+        let frames = Rebatched::new(futures::stream::iter(frames).boxed(), most, ends);
+        let frames: Vec<_> = block_on(frames.collect());
+        let text = |frame: &Result<SeriesFrame, Status>| match frame {
+            Ok(SeriesFrame::Series(series)) => name(series),
+            Ok(SeriesFrame::Batch(batch)) => format!("{:?}", batch.iter().map(name).collect::<Vec<_>>()),
+            Ok(SeriesFrame::Warning(text)) => format!("warning {text}"),
+            Ok(SeriesFrame::Hints(_)) => "hints".to_owned(),
+            Err(status) => format!("error {}", status.message()),
+        };
+        frames.iter().map(text).collect()
+    }
+
+    fn frames() -> Vec<Result<SeriesFrame, Status>> {
+        vec![
+            Ok(SeriesFrame::Batch(vec![series("a"), series("b"), series("c")])),
+            Ok(SeriesFrame::Series(series("d"))),
+            Ok(SeriesFrame::Warning("slow".to_owned())),
+            Ok(SeriesFrame::Batch(vec![series("e"), series("f")])),
+            Err(Status::aborted("gone")),
+            Ok(SeriesFrame::Series(series("g"))),
+        ]
+    }
+
+    #[test]
+    fn series_come_one_by_one_where_no_batch_was_asked_for() {
+        let wanted = ["a", "b", "c", "d", "warning slow", "e", "f", "error gone"];
+        for most in [-3, 0, 1] {
+            assert_eq!(sent(frames(), most), wanted);
+        }
+    }
+
+    #[test]
+    fn batches_have_the_size_asked_for_and_nothing_overtakes_a_series() {
+        let wanted = [r#"["a", "b"]"#, r#"["c", "d"]"#, "warning slow", r#"["e", "f"]"#, "error gone"];
+        assert_eq!(sent(frames(), 2), wanted);
+        let wanted = [r#"["a", "b", "c", "d"]"#, "warning slow", r#"["e", "f"]"#, "error gone"];
+        assert_eq!(sent(frames(), 64), wanted);
+    }
+}

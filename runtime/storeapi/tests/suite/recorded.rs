@@ -1,5 +1,9 @@
 //! Recordings of real components: frames are read and written to the same bytes, series belong to the same shards.
-#![expect(clippy::disallowed_methods, reason = "reads the recordings")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "reads the recordings and says what it compared"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
