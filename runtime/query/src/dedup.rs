@@ -89,8 +89,7 @@ impl Merger {
 
     /// Puts the samples of a series into `into`, which is empty: all inside the wanted times, and maybe a few from outside.
     ///
-    /// `pieces` are sorted by their first, then by their last times. `series_starts` says at which pieces a further series with
-    /// the same labels begins whose pieces were sorted on their own; it is most often empty.
+    /// `pieces` are sorted by their first, then by their last times.
     ///
     /// # Errors
     /// The first thing that is wrong in a chunk that had to be looked at.
@@ -98,11 +97,10 @@ impl Merger {
         &mut self,
         merging: &Merging,
         pieces: &[Piece<'_>],
-        series_starts: &[usize],
         into: &mut Samples,
     ) -> Result<(), PieceError> {
         match merging.replicas {
-            Some(_) => self.lanes.split(pieces, series_starts),
+            Some(_) => self.lanes.split(pieces),
             None => self.lanes.together(pieces.len()),
         }
         let mut lanes = take(&mut self.lanes);

@@ -11,25 +11,19 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Puts each piece to the first replica whose pieces all end before it begins. Replicas of a further series are further
-    /// replicas.
-    pub(super) fn split(&mut self, pieces: &[Piece<'_>], series_starts: &[usize]) {
+    /// Puts each piece to the first replica whose pieces all end before it begins.
+    pub(super) fn split(&mut self, pieces: &[Piece<'_>]) {
         self.clear();
-        let mut starts = series_starts.iter().copied().peekable();
-        for (at, piece) in pieces.iter().enumerate() {
-            if starts.next_if_eq(&at).is_some() {
-                self.count += self.ends.len() as u32;
-                self.ends.clear();
-            }
+        for piece in pieces {
             let free = self.ends.iter().position(|end| *end < piece.min_time);
             let lane = free.unwrap_or(self.ends.len());
             match self.ends.get_mut(lane) {
                 Some(end) => *end = piece.max_time,
                 None => self.ends.push(piece.max_time),
             }
-            self.of_pieces.push(self.count + lane as u32);
+            self.of_pieces.push(lane as u32);
         }
-        self.count += self.ends.len() as u32;
+        self.count = self.ends.len() as u32;
     }
 
     /// Puts all pieces to one replica.

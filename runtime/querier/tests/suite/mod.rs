@@ -1,0 +1,6 @@
+//! One module per question.
+
+mod buckets;
+mod evaluate;
+mod recorded;
+mod selections;

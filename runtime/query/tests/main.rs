@@ -1,0 +1,3 @@
+//! Series of many replicas as others make one of them.
+
+mod suite;

@@ -1,0 +1,5 @@
+//! One module per question.
+
+mod chunks;
+mod iterators;
+mod replicas;
