@@ -9,6 +9,7 @@ use error_kind::ErrorKind;
 use prom_model::quote;
 use promql::{QueryError, SourceError};
 
+use crate::evaluate::Unanswered;
 use crate::json::push_text_for_html;
 
 /// The words of `errorType`.
@@ -23,7 +24,7 @@ pub(crate) enum ErrorType {
 }
 
 impl ErrorType {
-    const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             ErrorType::Timeout => "timeout",
             ErrorType::Canceled => "canceled",
@@ -73,7 +74,7 @@ impl ApiError {
     }
 
     /// The query cannot be evaluated, whatever the data.
-    pub(crate) fn unprepared(error: &QueryError) -> Self {
+    fn unprepared(error: &QueryError) -> Self {
         ApiError::parameter("query", chain(error))
     }
 
@@ -86,6 +87,19 @@ impl ApiError {
             _ => ErrorType::Execution,
         };
         ApiError::new(kind, chain(error))
+    }
+
+    /// A query has no answer, in Prometheus' words.
+    pub(crate) fn unanswered(reason: &Unanswered) -> Self {
+        match reason {
+            Unanswered::Unprepared(error) => ApiError::unprepared(error),
+            Unanswered::Queue => ApiError::new(ErrorType::Timeout, "query timed out in query queue"),
+            Unanswered::Ended => ApiError::new(ErrorType::Canceled, "query was canceled in query queue"),
+            Unanswered::Failed(error) => ApiError::evaluation(error),
+            Unanswered::Crashed => {
+                ApiError::new(ErrorType::Internal, "the evaluation of the query has crashed")
+            }
+        }
     }
 
     /// Storage cannot say what there is.
@@ -105,7 +119,7 @@ fn storage(error: &SourceError) -> ErrorType {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -116,8 +130,9 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The answer with a status of the caller's choice.
+    pub(crate) fn respond(&self, status: StatusCode) -> Response {
         let mut body = Vec::with_capacity(self.text.len() + 64);
         body.extend_from_slice(b"{\"status\":\"error\",\"errorType\":\"");
         body.extend_from_slice(self.kind.word().as_bytes());
@@ -125,8 +140,22 @@ impl IntoResponse for ApiError {
         push_text_for_html(&mut body, &self.text);
         body.push(b'}');
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.kind.status();
+        *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
+    }
+
+    pub(crate) fn kind(&self) -> ErrorType {
+        self.kind
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.respond(self.kind.status())
     }
 }

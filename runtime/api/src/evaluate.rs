@@ -14,12 +14,14 @@ use ::query::Catalog;
 use prom_model::{Clock, PromDuration};
 use promql::{
     Answer, Budget, Cancel, Control, Engine, EngineOptions, Prepared, QueryError, QueryRange, SeriesSource,
+    Stopwatch,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use self::turns::{Class, Turns};
-use crate::error::{ApiError, ErrorType};
+use self::turns::{Class, Turn, Turns};
+use crate::gate::Gate;
 use crate::json::Timings;
 
 /// Queries that go through no more samples and steps are short.
@@ -64,6 +66,31 @@ pub(crate) struct Question {
     pub(crate) timeout: Option<Duration>,
     /// Whether samples are counted for each step too.
     pub(crate) step_stats: bool,
+    /// Whether the work of each part of the query is measured.
+    pub(crate) analyze: bool,
+}
+
+/// Why a query has no answer, and when that came out.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The query itself cannot be evaluated.
+    Unprepared(QueryError),
+    /// Its turn did not come in time.
+    Queue,
+    /// The server ends.
+    Ended,
+    /// Evaluation failed.
+    Failed(QueryError),
+    /// Evaluation came to an end of its own making.
+    Crashed,
+}
+
+/// What a query is given when its turn has come: its memory, and what ends it.
+#[derive(Debug, Clone)]
+pub(crate) struct Means {
+    pub(crate) budget: Budget,
+    /// Ends with the query, whatever the reason.
+    pub(crate) ended: CancellationToken,
 }
 
 /// An answer, and what it took.
@@ -75,11 +102,26 @@ pub(crate) struct Evaluated {
 }
 
 /// Ends a query when the one who waits for it is gone.
-struct CancelOnDrop(Cancel);
+struct CancelOnDrop(Cancel, CancellationToken);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
+        self.1.cancel();
+    }
+}
+
+/// When a query was asked, and how long that took to understand.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    preparation: Duration,
+    timeout: Duration,
+}
+
+impl Asked {
+    fn left(self) -> Duration {
+        self.timeout.saturating_sub(self.at.elapsed())
     }
 }
 
@@ -106,75 +148,138 @@ impl Evaluator {
         &self.options
     }
 
+    /// The memory of a request that is no query.
+    pub(crate) fn budget_for_one(&self) -> Budget {
+        self.budget.child("memory for one request", self.budget.limit() / 4)
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
     }
 
-    /// Evaluates a query.
+    /// Evaluates a query over storage that tells how much of it there is.
     pub(crate) async fn evaluate(
         &self,
         question: Question,
         source: Arc<dyn SeriesSource>,
         catalog: Arc<dyn Catalog>,
-    ) -> Result<Evaluated, ApiError> {
-        let asked = Instant::now();
-        let timeout = question.timeout.map_or(self.limits.timeout, |own| own.min(self.limits.timeout));
+    ) -> Result<Evaluated, Unanswered> {
+        let at = Instant::now();
+        let timeout = self.timeout(&question);
         let prepared = self.prepare(&question)?;
         let class = self.class(&question, catalog).await;
-        let preparation = asked.elapsed();
+        let asked = Asked { at, preparation: at.elapsed(), timeout };
         let (places, all) = match class {
             Class::Short => (&self.places, &self.budget),
             Class::Medium => (&self.medium_places, &self.large_budget),
             Class::Long => (&self.large_places, &self.large_budget),
         };
-        let left = timeout.saturating_sub(preparation);
-        let place = match tokio::time::timeout(left, Arc::clone(places).acquire_owned()).await {
+        let place = match tokio::time::timeout(asked.left(), Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => place,
-            Ok(Err(_)) => {
-                return Err(ApiError::new(ErrorType::Canceled, "query was canceled in query queue"));
-            }
-            Err(_) => return Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue")),
+            Ok(Err(_)) => return Err(Unanswered::Ended),
+            Err(_) => return Err(Unanswered::Queue),
         };
-        let begun = Instant::now();
-        let queue = (begun - asked).saturating_sub(preparation);
-        let left = timeout.saturating_sub(begun - asked).as_millis().saturating_add(1);
-        let left = PromDuration::from_millis(i64::try_from(left).unwrap_or(i64::MAX));
+        let ended = CancellationToken::new();
+        let means = Means { budget: all.child("memory for one query", all.limit() / 4 * 3), ended };
         let cancel = Cancel::default();
-        let budget = all.child("memory for one query", all.limit() / 4 * 3);
-        let turn = Arc::new(self.turns.begin(class, Some(place), cancel.clone()));
+        let turn = self.turns.begin(class, Some(place), cancel.clone());
+        self.run(prepared, &question, asked, means, turn, cancel, source).await
+    }
+
+    /// Evaluates a query behind a gate, over storage that is opened when its turn has come.
+    pub(crate) async fn evaluate_behind(
+        &self,
+        gate: &Gate,
+        question: Question,
+        open: impl FnOnce(&Means) -> Arc<dyn SeriesSource>,
+    ) -> Result<Evaluated, Unanswered> {
+        let at = Instant::now();
+        let timeout = self.timeout(&question);
+        let prepared = self.prepare(&question)?;
+        let asked = Asked { at, preparation: at.elapsed(), timeout };
+        let _inside = match tokio::time::timeout(asked.left(), gate.enter()).await {
+            Ok(Some(inside)) => inside,
+            Ok(None) => return Err(Unanswered::Ended),
+            Err(_) => return Err(Unanswered::Queue),
+        };
+        let budget = self.budget.child("memory for one query", self.budget.limit() / 4 * 3);
+        let means = Means { budget, ended: CancellationToken::new() };
+        let source = open(&means);
+        let cancel = Cancel::default();
+        let turn = self.turns.begin(Class::Short, None, cancel.clone());
+        self.run(prepared, &question, asked, means, turn, cancel, source).await
+    }
+
+    fn timeout(&self, question: &Question) -> Duration {
+        question.timeout.map_or(self.limits.timeout, |own| own.min(self.limits.timeout))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what one run is made of")]
+    async fn run(
+        &self,
+        prepared: Prepared,
+        question: &Question,
+        asked: Asked,
+        means: Means,
+        turn: Turn,
+        cancel: Cancel,
+        source: Arc<dyn SeriesSource>,
+    ) -> Result<Evaluated, Unanswered> {
+        let begun = Instant::now();
+        let queue = (begun - asked.at).saturating_sub(asked.preparation);
+        let left = asked.left();
+        let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+        let deadline = PromDuration::from_millis(millis.saturating_add(1));
+        let turn = Arc::new(turn);
+        let Means { budget, ended } = means;
         let control = Control {
             cancel: cancel.clone(),
-            deadline: Some(self.clock.now().saturating_add(left)),
+            deadline: Some(self.clock.now().saturating_add(deadline)),
             budget: budget.clone(),
             pace: Some(Arc::clone(&turn) as _),
             step_stats: question.step_stats,
+            stopwatch: question.analyze.then(|| Stopwatch::new(move || begun.elapsed())),
             ..Control::unlimited(Arc::clone(&self.clock))
         };
-        let _gone = CancelOnDrop(cancel);
+        let _gone = CancelOnDrop(cancel, ended.clone());
         let evaluation = tokio::task::spawn_blocking(move || {
             let answer = prepared.run(source, control);
             drop(turn);
             answer
         });
+        let mut evaluation = std::pin::pin!(evaluation);
+        // Storage that waits for others looks at no clock: its calls are ended from here.
+        let (outcome, late) = match tokio::time::timeout(left, &mut evaluation).await {
+            Ok(outcome) => (outcome, false),
+            Err(_) => {
+                ended.cancel();
+                (evaluation.await, true)
+            }
+        };
         let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
-        match evaluation.await {
+        match outcome {
             Ok(Ok(answer)) => {
-                let (preparation, queue) = (seconds(preparation), seconds(queue));
-                let timings = Timings { preparation, queue, evaluation: seconds(begun.elapsed()) };
+                let timings = Timings {
+                    preparation: seconds(asked.preparation),
+                    queue: seconds(queue),
+                    evaluation: seconds(begun.elapsed()),
+                };
                 Ok(Evaluated { answer, timings, budget })
             }
-            Ok(Err(error)) => Err(ApiError::evaluation(&error)),
-            Err(_) => Err(ApiError::new(ErrorType::Internal, "the evaluation of the query has crashed")),
+            Ok(Err(_)) if late => Err(Unanswered::Failed(QueryError::TimedOut)),
+            Ok(Err(error)) => Err(Unanswered::Failed(error)),
+            Err(_) => Err(Unanswered::Crashed),
         }
     }
 
-    fn prepare(&self, question: &Question) -> Result<Prepared, ApiError> {
+    /// Makes the plan of a query.
+    pub(crate) fn prepare(&self, question: &Question) -> Result<Prepared, Unanswered> {
         let mut options = self.options.clone();
         if let Some(lookback_delta) = question.lookback_delta.filter(|delta| *delta > 0) {
             options.lookback_delta = lookback_delta;
         }
         let prepared = Engine::new(options).prepare(&question.query, question.range);
-        prepared.map_err(|error: QueryError| ApiError::unprepared(&error))
+        prepared.map_err(Unanswered::Unprepared)
     }
 
     /// How long a query is thought to run.

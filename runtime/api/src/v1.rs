@@ -26,7 +26,10 @@ use crate::form::Form;
 use crate::json::push_texts;
 use crate::time::{MAX_TIME, MIN_TIME};
 
+pub(crate) use query::{STEPS_MAX, answer_bytes, streamed};
+pub(crate) use series::list as list_series;
 pub use status::Identity;
+pub(crate) use syntax::{formatted, parsed};
 
 /// What the endpoints work with.
 #[derive(Clone)]
@@ -75,12 +78,12 @@ pub fn routes(api: Api) -> Router {
     Router::new().nest("/api/v1", v1)
 }
 
-async fn not_found() -> Response {
+pub(crate) async fn not_found() -> Response {
     plain(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 /// `OPTIONS` is what browsers ask before they ask; everything else that is not there is not there.
-async fn not_allowed(method: axum::http::Method) -> Response {
+pub(crate) async fn not_allowed(method: axum::http::Method) -> Response {
     if method == axum::http::Method::OPTIONS {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -99,7 +102,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
 }
 
 /// A good answer whose data are this JSON.
-fn success(data: &[u8], warnings: &[String]) -> Response {
+pub(crate) fn success(data: &[u8], warnings: &[String]) -> Response {
     let mut body = Vec::with_capacity(data.len() + 64);
     body.extend_from_slice(b"{\"status\":\"success\",\"data\":");
     body.extend_from_slice(data);
@@ -147,7 +150,7 @@ fn matchers(form: &Form, options: &ParseOptions) -> Result<Vec<Vec<Matcher>>, Ap
 }
 
 /// The conditions of a selector; it may match everything.
-fn selector_matchers(selector: &str, options: &ParseOptions) -> Result<Vec<Matcher>, ApiError> {
+pub(crate) fn selector_matchers(selector: &str, options: &ParseOptions) -> Result<Vec<Matcher>, ApiError> {
     const EVERYTHING: &str = "must contain at least one non-empty matcher";
     let (expr, errors) = promql_syntax::parse_with(selector, options);
     if let Some(error) = errors.iter().find(|error| !error.message.contains(EVERYTHING)) {

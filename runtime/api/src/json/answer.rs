@@ -17,6 +17,21 @@ pub(crate) use self::stats::Timings;
 /// A piece ends behind the value with which it has so many bytes.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// What stands around the series of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Manner {
+    /// Of the series at most so many are shown (0: all).
+    pub(crate) limit: usize,
+    /// What the query took, where that is shown.
+    pub(crate) stats: Option<Timings>,
+    /// The JSON of the analysis, where there is one.
+    pub(crate) analysis: Option<Vec<u8>>,
+    pub(crate) warnings: Vec<String>,
+    /// Behind so many of the warnings the one about the limit is put.
+    pub(crate) own_warnings: usize,
+    pub(crate) infos: Vec<String>,
+}
+
 /// Gives the text of an answer in pieces, made when they are asked for.
 #[derive(Debug)]
 pub(crate) struct AnswerText {
@@ -34,35 +49,29 @@ pub(crate) struct AnswerText {
 }
 
 impl AnswerText {
-    /// The text of a good answer; of its series at most `limit` are shown (0: all).
-    pub(crate) fn new(
-        answer: Answer,
-        query: &str,
-        limit: usize,
-        stats: Option<Timings>,
-        mut warnings: Vec<String>,
-        held: Option<Held>,
-    ) -> Self {
+    /// The text of a good answer.
+    pub(crate) fn new(answer: Answer, manner: Manner, held: Option<Held>) -> Self {
         let count = match &answer.value {
             Value::Scalar { .. } | Value::String { .. } => 0,
             Value::Vector { samples, .. } => samples.len(),
             Value::Matrix { series, .. } => series.len(),
             Value::RangeVector { series } => series.len(),
         };
+        let Manner { limit, stats, analysis, mut warnings, infos, .. } = manner;
         let cut = limit > 0 && count > limit && !matches!(answer.value, Value::Scalar { .. });
         if cut {
-            warnings.push("results truncated due to limit".to_owned());
+            warnings
+                .insert(manner.own_warnings.min(warnings.len()), "results truncated due to limit".to_owned());
         }
         let mut tail = Vec::new();
         if let Some(timings) = stats {
             push_stats(&mut tail, &answer, timings);
         }
+        if let Some(analysis) = analysis {
+            tail.extend_from_slice(b",\"analysis\":");
+            tail.extend_from_slice(&analysis);
+        }
         tail.push(b'}');
-        let (of_query, infos) = (
-            answer.annotations.texts(promql::Level::Warning, query, 10),
-            answer.annotations.texts(promql::Level::Info, query, 10),
-        );
-        warnings.extend(of_query);
         push_notes(&mut tail, &warnings, &infos);
         tail.push(b'}');
         AnswerText {

@@ -67,7 +67,7 @@ pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
 
 /// As [`push_float`], without the quotes.
 #[inline]
-pub(super) fn push_float_digits(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn push_float_digits(out: &mut Vec<u8>, value: f64) {
     let size = value.abs();
     push_digits(out, value, size == 0.0 || (1e-6..1e21).contains(&size));
 }

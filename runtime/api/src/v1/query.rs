@@ -7,17 +7,17 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use promql::{QueryError, QueryRange, Value};
+use promql::{Level, QueryError, QueryRange, Value};
 
 use super::{Api, json, success};
 use crate::error::ApiError;
 use crate::evaluate::Question;
 use crate::form::Form;
-use crate::json::AnswerText;
+use crate::json::{AnswerText, Manner};
 use crate::time::{MAX_TIME, MIN_TIME, Time, parse_duration};
 
 /// The most steps of a range query, less one.
-const STEPS_MAX: i64 = 11_000;
+pub(crate) const STEPS_MAX: i64 = 11_000;
 
 pub(super) async fn instant(State(api): State<Api>, form: Form) -> Result<Response, ApiError> {
     let limit = form.limit()?;
@@ -66,9 +66,11 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     let query = form.value("query").to_owned();
     let stats = form.value("stats");
     let step_stats = api.step_stats && stats == "all";
-    let question = Question { query: query.clone(), range, lookback_delta, timeout, step_stats };
+    let question =
+        Question { query: query.clone(), range, lookback_delta, timeout, step_stats, analyze: false };
     let (source, catalog) = (Arc::clone(&api.source), Arc::clone(&api.catalog));
-    let evaluated = api.evaluator.evaluate(question, source, catalog).await?;
+    let evaluated = api.evaluator.evaluate(question, source, catalog).await;
+    let evaluated = evaluated.map_err(|reason| ApiError::unanswered(&reason))?;
     let mut held = evaluated.budget.hold("answers being sent");
     let bytes = answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes();
     held.resize(bytes).map_err(|error| ApiError::evaluation(&QueryError::Memory(error)))?;
@@ -79,20 +81,29 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
             prom_model::quote(stats)
         ));
     }
+    let own_warnings = warnings.len();
+    let annotations = &evaluated.answer.annotations;
+    warnings.extend(annotations.texts(Level::Warning, &query, 10));
+    let infos = annotations.texts(Level::Info, &query, 10);
     let stats = (!stats.is_empty()).then_some(evaluated.timings);
-    let mut text = AnswerText::new(evaluated.answer, &query, limit, stats, warnings, Some(held));
+    let manner = Manner { limit, stats, analysis: None, warnings, own_warnings, infos };
+    Ok(streamed(AnswerText::new(evaluated.answer, manner, Some(held))))
+}
+
+/// An answer that is written while it is sent, unless it is short.
+pub(crate) fn streamed(mut text: AnswerText) -> Response {
     let first = text.next().unwrap_or_default();
     match text.next() {
-        None => Ok(json(Body::from(first))),
+        None => json(Body::from(first)),
         Some(second) => {
             let pieces = [first, second].into_iter().chain(text).map(Ok::<_, Infallible>);
-            Ok(json(Body::from_stream(futures::stream::iter(pieces))))
+            json(Body::from_stream(futures::stream::iter(pieces)))
         }
     }
 }
 
 /// Bytes that a value holds, about.
-fn answer_bytes(value: &Value) -> usize {
+pub(crate) fn answer_bytes(value: &Value) -> usize {
     match value {
         Value::Scalar { .. } => 0,
         Value::String { text, .. } => text.len(),
@@ -115,6 +126,6 @@ pub(super) async fn exemplars(State(api): State<Api>, form: Form) -> Result<Resp
     if end < start {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    super::syntax::parse(form.value("query"), &api).map_err(ApiError::bad_data)?;
+    super::syntax::parse(form.value("query"), &api.evaluator.options().parse).map_err(ApiError::bad_data)?;
     Ok(success(b"[]", &[]))
 }

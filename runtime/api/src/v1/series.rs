@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::query::Scope;
 use axum::extract::State;
 use axum::response::Response;
-use promql::{Select, SourceError, Symbol, Symbols};
+use promql::{Select, SeriesSource, SourceError, Symbol, Symbols};
 
 use super::labels::blocking;
 use super::{Api, scope, success};
@@ -23,10 +23,7 @@ pub(super) async fn series(State(api): State<Api>, form: Form) -> Result<Respons
     let limit = form.limit()?;
     let scope =
         scope(&form, &api.evaluator.options().parse).map_err(|error| error.of_parameter("match[]"))?;
-    let (data, warnings) = blocking(move || {
-        if scope.matchers.len() == 1 { one(&api, &scope, limit) } else { several(&api, &scope, limit) }
-    })
-    .await?;
+    let (data, warnings) = blocking(move || list(api.source.as_ref(), &scope, limit)).await?;
     Ok(success(&data, &warnings))
 }
 
@@ -46,19 +43,25 @@ fn select(scope: &Scope, at: usize) -> Select {
 
 type Written = (Vec<u8>, Vec<String>);
 
+/// The JSON of the series of all selectors, of which at most `limit` are shown (0: all), and warnings.
+pub(crate) fn list(source: &dyn SeriesSource, scope: &Scope, limit: usize) -> Result<Written, SourceError> {
+    if scope.matchers.len() == 1 { one(source, scope, limit) } else { several(source, scope, limit) }
+}
+
 /// The series of one selector, in the order in which storage has them.
-fn one(api: &Api, scope: &Scope, limit: usize) -> Result<Written, SourceError> {
+fn one(source: &dyn SeriesSource, scope: &Scope, limit: usize) -> Result<Written, SourceError> {
     let mut writer = Writer::new(limit);
-    each(api, scope, 0, |labels, symbols| writer.push(labels, symbols)).map(|warnings| writer.end(warnings))
+    each(source, scope, 0, |labels, symbols| writer.push(labels, symbols))
+        .map(|warnings| writer.end(warnings))
 }
 
 /// The series of several selectors, each once, sorted by labels.
-fn several(api: &Api, scope: &Scope, limit: usize) -> Result<Written, SourceError> {
+fn several(source: &dyn SeriesSource, scope: &Scope, limit: usize) -> Result<Written, SourceError> {
     let mut all: BTreeMap<prom_model::Labels, ()> = BTreeMap::new();
     let mut warnings = Vec::new();
     for at in 0..scope.matchers.len() {
         let mut taken = 0;
-        warnings.extend(each(api, scope, at, |labels, symbols| {
+        warnings.extend(each(source, scope, at, |labels, symbols| {
             let texts = labels.iter().map(|(name, value)| (symbols.text(*name), symbols.text(*value)));
             all.insert(texts.collect(), ());
             taken += 1;
@@ -78,13 +81,13 @@ fn several(api: &Api, scope: &Scope, limit: usize) -> Result<Written, SourceErro
 
 /// Visits the series of a selector until `visit` says that it is enough.
 fn each(
-    api: &Api,
+    source: &dyn SeriesSource,
     scope: &Scope,
     at: usize,
     mut visit: impl FnMut(&[(Symbol, Symbol)], &Symbols) -> bool,
 ) -> Result<Vec<String>, SourceError> {
     let mut symbols = Symbols::default();
-    let mut set = api.source.select(&select(scope, at))?;
+    let mut set = source.select(&select(scope, at))?;
     while let Some(batch) = set.next_batch(BATCH, &mut symbols)? {
         for series in 0..batch.len() {
             if !visit(batch.labels(series), &symbols) {

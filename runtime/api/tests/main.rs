@@ -1,0 +1,3 @@
+//! What users of the API see.
+
+mod suite;

@@ -1,0 +1,6 @@
+//! One module per question.
+
+mod memory;
+mod recorded;
+mod requests;
+mod stack;
