@@ -1,6 +1,7 @@
 //! The components that this build contains: one file per component, which turns flags into a configuration and runs it.
 
 mod reloader;
+mod sidecar;
 mod tools;
 
 use anyhow::Context;
@@ -17,7 +18,11 @@ pub(crate) const PLANNED: [&str; 9] =
 
 /// The command line of each component of this build, and what runs it.
 pub(crate) fn components() -> Vec<(Command, Run)> {
-    vec![(reloader::command(), reloader::run), (tools::command(), tools::run)]
+    vec![
+        (reloader::command(), reloader::run),
+        (sidecar::command(), sidecar::run),
+        (tools::command(), tools::run),
+    ]
 }
 
 /// SIGTERM and SIGINT end the component with exit code 0.

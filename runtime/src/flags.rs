@@ -4,6 +4,7 @@ pub(crate) mod label_pair;
 pub(crate) mod negation;
 pub(crate) mod objstore;
 pub(crate) mod path_or_content;
+pub(crate) mod reloader;
 pub(crate) mod selector;
 
 use std::path::{Path, PathBuf};

@@ -167,7 +167,8 @@ impl Upload<'_> {
         let mut sent = self.send(segments).await?;
         sent.extend(self.send(index).await?);
         // Once more, all of them and after the last write: what was there a moment ago may be gone.
-        let checks = sent.iter().map(|sent| self.check(sent));
+        // Collected, so that the whole upload can run on any thread.
+        let checks: Vec<_> = sent.iter().map(|sent| self.check(sent)).collect();
         futures::stream::iter(checks).buffer_unordered(self.concurrency.max(1)).try_collect::<()>().await?;
         self.refuse_marked().await?;
         self.describe(&sent);
@@ -200,7 +201,7 @@ impl Upload<'_> {
     }
 
     async fn send(&self, files: Vec<&LocalFile>) -> Result<Vec<Sent>, UploadError> {
-        let sends = files.into_iter().map(|file| self.send_one(file.clone()));
+        let sends: Vec<_> = files.into_iter().map(|file| self.send_one(file.clone())).collect();
         futures::stream::iter(sends).buffered(self.concurrency.max(1)).try_collect().await
     }
 

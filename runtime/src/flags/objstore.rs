@@ -1,9 +1,15 @@
 //! `--objstore.config` and its kin: where the bucket is.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use objstore::layers::BucketMetrics;
+use objstore::{BucketConfig, BucketRef, Surroundings};
+use prom_model::SystemClock;
+use prometheus_client::registry::Registry;
 
 use super::path_or_content::content;
 
@@ -23,6 +29,23 @@ impl ObjstoreFlags {
     pub(crate) fn yaml(&self) -> anyhow::Result<String> {
         content("objstore.config", self.config.as_deref(), self.config_file.as_ref())?
             .context("no bucket: give --objstore.config-file=FILE or --objstore.config=YAML")
+    }
+
+    /// The bucket, if one is given. Its operations are counted in the registry.
+    #[expect(clippy::disallowed_methods, reason = "commands are the world outside")]
+    pub(crate) fn connect(&self, registry: &mut Registry) -> anyhow::Result<Option<BucketRef>> {
+        let yaml = content("objstore.config", self.config.as_deref(), self.config_file.as_ref())?;
+        let Some(yaml) = yaml else { return Ok(None) };
+        let environment = |name: &str| std::env::var(name).ok();
+        let metrics = BucketMetrics::register(registry);
+        let surroundings = Surroundings {
+            environment: &environment,
+            clock: Arc::new(SystemClock),
+            seed: RandomState::new().build_hasher().finish(),
+            metrics: Some(&metrics),
+        };
+        let config = BucketConfig::parse(&yaml, &environment).context("--objstore.config")?;
+        config.connect(&surroundings).context("--objstore.config").map(Some)
     }
 }
 

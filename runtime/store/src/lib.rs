@@ -6,8 +6,11 @@
 
 mod about;
 mod grpc;
+mod limited;
+pub mod prometheus;
 mod store;
 
 pub use about::{About, Extent};
 pub use grpc::{StoreService, TENANT_KEY, partial_response_disabled, tenant};
+pub use limited::{LimitedStore, SeriesLimits};
 pub use store::{BATCH, Context, Frames, Store};

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod chunk;
+mod chunked_read;
 mod codec;
 mod frame;
 mod generated;
@@ -14,6 +15,7 @@ mod matchers;
 mod shard;
 
 pub use chunk::{AggrChunk, Aggregate, Chunk, Parts};
+pub use chunked_read::chunked_read;
 pub use codec::WireError;
 pub use frame::{Series, SeriesFrame};
 pub use generated::{DESCRIPTORS, hints, info, prometheus, thanos};

@@ -9,7 +9,7 @@ use crate::thanos::label_matcher::Type;
 #[derive(Debug, thiserror::Error)]
 pub enum MatcherError {
     /// The type has no meaning.
-    #[error("unsupported matcher type {0}")]
+    #[error("unrecognized label matcher type {0}")]
     Type(i32),
     /// The expression does not compile.
     #[error(transparent)]

@@ -1,0 +1,206 @@
+//! `pronoiad sidecar`: the StoreAPI in front of one Prometheus, the shipper of its blocks, the reloader of its configuration.
+
+mod grpc;
+mod ship;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use block::filter::TimeBound;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use prom_model::{Clock, SystemClock};
+use prometheus_client::registry::Registry;
+use reloader::compat::Compat;
+use reloader::disk::RealDisk;
+use reloader::{Environment, Reloader, ReloaderMetrics, Target};
+use server::duration::GoDuration;
+use server::http::Server;
+use server::metrics::Metrics;
+use server::probe::Probe;
+use store::prometheus::{
+    Heartbeat, HeartbeatSettings, Peer, PrometheusClient, PrometheusServices, PrometheusStore,
+    PrometheusStoreMetrics, UploadChecks,
+};
+use store::{LimitedStore, SeriesLimits};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::commands::stop_on_signal;
+use crate::flags::negation::with_negations;
+use crate::flags::objstore::ObjstoreFlags;
+use crate::flags::reloader::ReloaderFlags;
+use crate::flags::{HttpFlags, LogFlags, PrometheusFlags};
+
+/// Puts the StoreAPI in front of one Prometheus, ships its blocks to a bucket and reloads its configuration
+#[derive(Args)]
+struct Flags {
+    #[command(flatten)]
+    log: LogFlags,
+    #[command(flatten)]
+    http: HttpFlags,
+    #[command(flatten)]
+    grpc: grpc::GrpcFlags,
+    #[command(flatten)]
+    prometheus: PrometheusFlags,
+    /// Maximum time to wait for external labels before the shipper gives up
+    #[arg(long = "prometheus.ready_timeout", value_name = "DURATION", default_value = "10m")]
+    ready_timeout: GoDuration,
+    /// How often to ask Prometheus for its external labels and its lowest time
+    #[arg(long = "prometheus.get_config_interval", value_name = "DURATION", default_value = "30s")]
+    get_config_interval: GoDuration,
+    /// Timeout of these questions
+    #[arg(long = "prometheus.get_config_timeout", value_name = "DURATION", default_value = "30s")]
+    get_config_timeout: GoDuration,
+    /// Data directory of Prometheus
+    #[arg(long = "tsdb.path", value_name = "DIR", default_value = "./data")]
+    tsdb_path: PathBuf,
+    #[command(flatten)]
+    objstore: ObjstoreFlags,
+    #[command(flatten)]
+    shipper: ship::ShipperFlags,
+    #[command(flatten)]
+    reloader: ReloaderFlags,
+    /// Start of the time range that is served: RFC 3339, or a duration from now such as -2h
+    #[arg(
+        long = "min-time",
+        value_name = "TIME",
+        default_value = "0000-01-01T00:00:00Z",
+        allow_hyphen_values = true
+    )]
+    min_time: TimeBound,
+    /// Series that one call may have; 0: any number
+    #[arg(long = "store.limits.request-series", value_name = "NUMBER", default_value = "0")]
+    limit_series: u64,
+    /// Samples that one call may have, counted as 120 for each chunk; 0: any number
+    #[arg(long = "store.limits.request-samples", value_name = "NUMBER", default_value = "0")]
+    limit_samples: u64,
+}
+
+/// The command line.
+pub(crate) fn command() -> Command {
+    with_negations(Flags::augment_args(Command::new("sidecar")))
+}
+
+/// Runs until a signal comes.
+pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let flags = Flags::from_arg_matches(matches)?;
+    flags.log.start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(sidecar(flags))
+}
+
+/// What runs beside the others until the component stops; the first that fails stops all.
+type Tasks = JoinSet<anyhow::Result<()>>;
+
+async fn sidecar(flags: Flags) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut registry = Registry::default();
+    let http_client = flags.prometheus.client()?;
+    let client =
+        PrometheusClient::new(http_client.clone(), &flags.prometheus.url).context("--prometheus.url")?;
+    let bucket = flags.objstore.connect(&mut registry)?;
+    if bucket.is_none() {
+        info!(msg = "no supported bucket was configured, uploads will be disabled");
+    }
+    let (probe, stop) = (Probe::new(), CancellationToken::new());
+    let peer = Peer::new(flags.min_time.resolve(clock.now()).as_millis());
+    let heartbeat = Heartbeat::new(
+        client.clone(),
+        peer.clone(),
+        probe.clone(),
+        Arc::clone(&clock),
+        HeartbeatSettings {
+            interval: flags.get_config_interval.0.max(Duration::from_millis(10)),
+            timeout: flags.get_config_timeout.0,
+            min_time: flags.min_time,
+            checks: bucket.as_ref().map(|_| UploadChecks {
+                state_file: flags.shipper.state_file(&flags.tsdb_path),
+                ignore_block_size: flags.shipper.ignore_unequal_block_size,
+            }),
+        },
+        &mut registry,
+    );
+    let store = PrometheusStore::new(client, peer.clone(), PrometheusStoreMetrics::register(&mut registry));
+    let services = PrometheusServices::new(store.clone(), probe.clone(), flags.get_config_timeout.0);
+    let limits = SeriesLimits { series: flags.limit_series, samples: flags.limit_samples };
+    let limited = LimitedStore::new(Arc::new(store), limits, &mut registry);
+    let grpc = flags.grpc.server(probe.clone(), &mut registry)?;
+    let mut tasks = Tasks::new();
+
+    if let Some(bucket) = bucket {
+        let shipper = flags.shipper.shipper(bucket, flags.tsdb_path, clock, &mut registry);
+        tasks.spawn(ship::run(shipper, peer, flags.ready_timeout.0, stop.clone()));
+    }
+    reload(flags.reloader, &flags.prometheus.url, http_client, &mut registry, &mut tasks, &stop)?;
+
+    let server = Server::listen(&flags.http.address).await?;
+    let signals = stop_on_signal(stop.clone())?;
+    info!(msg = "listening for requests", service = "http/server", address = %server.address());
+    let serving =
+        server.run(Router::new(), Metrics::new(registry), probe.clone(), stop.clone(), flags.http.grace());
+    tasks.spawn(async move { Ok(serving.await?) });
+    let stopping = stop.clone();
+    tasks.spawn(async move {
+        // gRPC is served only when it is known whose series these are.
+        if !heartbeat.start(&stopping).await? {
+            return Ok(());
+        }
+        let (beating, serving) =
+            tokio::join!(heartbeat.run(&stopping), grpc.run(limited, services, stopping.clone()));
+        let () = beating;
+        serving
+    });
+    info!(msg = "starting sidecar");
+
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.context("a task broke").and_then(|ended| ended);
+        if let (Err(failure), Ok(())) = (ended, &result) {
+            error!(err = %format_args!("{failure:#}"));
+            result = Err(failure);
+        }
+        if !stop.is_cancelled() && result.is_err() {
+            stop.cancel();
+        }
+    }
+    signals.abort();
+    result
+}
+
+/// Starts the reloader.
+fn reload(
+    flags: ReloaderFlags,
+    url: &str,
+    client: server::http_client::HttpClient,
+    registry: &mut Registry,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let compat = flags.compat;
+    let settings = flags.settings()?;
+    let target = Target::new(client, url, settings.target, settings.method.clone());
+    let metrics = ReloaderMetrics::register(registry, &settings.method, !compat);
+    let environment = Environment::new(std::env::vars_os());
+    let (disk, stop) = (Arc::new(RealDisk), stop.clone());
+    if compat {
+        let reloader = Compat::new(settings, environment, disk, target, metrics);
+        tasks.spawn(async move { Ok(reloader.run(stop).await?) });
+    } else {
+        // The sidecar is ready when Prometheus is, whatever its files say.
+        let reloader = Reloader::new(settings, environment, disk, target, metrics, Probe::new());
+        tasks.spawn(async move {
+            reloader.run(stop).await;
+            Ok(())
+        });
+    }
+    Ok(())
+}
