@@ -25,15 +25,30 @@ pub(crate) fn components() -> Vec<(Command, Run)> {
     ]
 }
 
-/// SIGTERM and SIGINT end the component with exit code 0.
+/// SIGTERM and SIGINT end the component with exit code 0. SIGHUP does nothing, and does not end it.
 pub(crate) fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    on_signals(stop, || {})
+}
+
+/// As [`stop_on_signal`]; SIGHUP calls `reload`.
+pub(crate) fn on_signals(
+    stop: CancellationToken,
+    reload: impl Fn() + Send + 'static,
+) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     Ok(tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                Some(()) = hangup.recv() => {
+                    info!(msg = "caught signal, reloading");
+                    reload();
+                }
+            }
         }
         info!(msg = "caught signal, exiting");
         stop.cancel();

@@ -1,20 +1,24 @@
 //! Flags that several components share, as Thanos spells them.
 
+pub(crate) mod go_only;
+pub(crate) mod grpc;
+pub(crate) mod http;
 pub(crate) mod label_pair;
 pub(crate) mod negation;
 pub(crate) mod objstore;
 pub(crate) mod path_or_content;
 pub(crate) mod reloader;
+pub(crate) mod request_logging;
 pub(crate) mod selector;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use server::duration::GoDuration;
 use server::http_client::{HttpClient, Settings};
 use server::logging::{self, Format};
+
+pub(crate) use http::HttpFlags;
 
 /// `--log.level`, `--log.format`.
 #[derive(Debug, Args)]
@@ -35,23 +39,6 @@ impl LogFlags {
         {
             logging::start(level, format);
         }
-    }
-}
-
-/// `--http-address`, `--http-grace-period`.
-#[derive(Debug, Args)]
-pub(crate) struct HttpFlags {
-    /// Listen host:port for HTTP endpoints
-    #[arg(long = "http-address", value_name = "HOST:PORT", default_value = "0.0.0.0:10902")]
-    pub(crate) address: String,
-    /// Time to wait for open requests when the component stops
-    #[arg(long = "http-grace-period", value_name = "DURATION", default_value = "2m")]
-    grace: GoDuration,
-}
-
-impl HttpFlags {
-    pub(crate) fn grace(&self) -> Duration {
-        self.grace.0
     }
 }
 

@@ -1,48 +1,46 @@
 //! The HTTP server of a component: `/metrics`, `/-/healthy`, `/-/ready`, and whatever the component adds.
+//!
+//! Around each request: its id, its span, its metrics, a panic answered with 500; TLS and passwords as `--http.config` says.
 
-use std::io::ErrorKind;
+mod around;
+mod auth;
+mod metrics;
+mod web_config;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use self::around::Around;
+use crate::connections::Connections;
+use crate::listen::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::probe::Probe;
+use crate::request_log::RequestLog;
 
-/// A predecessor that was killed may keep its port for a moment, through a child that it was just starting.
-const TAKEN_TRIES: u32 = 10;
-const TAKEN_PAUSE: Duration = Duration::from_millis(100);
+pub use metrics::{HttpMetrics, TenantHeader};
+pub use web_config::{WebConfig, WebConfigError};
 
 /// Why the server does not run.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// `--http-address` is no address.
-    #[error("--http-address={address}: {reason}; write HOST:PORT, as in 0.0.0.0:10902")]
-    Address {
-        /// As it was given.
-        address: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}")]
-    Listen {
-        /// As it was given.
-        address: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
+    /// The address does not do.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The server ended.
-    #[error("HTTP server: {0}")]
-    Serve(std::io::Error),
+    #[error("HTTP server")]
+    Serve(#[source] std::io::Error),
 }
 
 /// A server that listens already, and serves as soon as [`Server::run`] is called.
@@ -51,6 +49,9 @@ pub struct Server {
     listener: TcpListener,
     local: SocketAddr,
     words: Words,
+    web: Option<WebConfig>,
+    metrics: Option<HttpMetrics>,
+    log: RequestLog,
 }
 
 /// What the probes answer; monitors of some programs look for their own words.
@@ -77,32 +78,40 @@ impl Server {
     /// # Errors
     /// When the address is malformed or taken.
     pub async fn listen(address: &str) -> Result<Self, ServeError> {
-        let full = match address.strip_prefix(':') {
-            Some(port) => format!("0.0.0.0:{port}"),
-            None => address.to_owned(),
-        };
-        if full.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-            let reason = "it has no port between 0 and 65535".to_owned();
-            return Err(ServeError::Address { address: address.to_owned(), reason });
-        }
-        let failed = |cause| ServeError::Listen { address: address.to_owned(), cause };
-        let mut listener = TcpListener::bind(&full).await;
-        for _ in 0..TAKEN_TRIES {
-            if !matches!(&listener, Err(error) if error.kind() == ErrorKind::AddrInUse) {
-                break;
-            }
-            tokio::time::sleep(TAKEN_PAUSE).await;
-            listener = TcpListener::bind(&full).await;
-        }
-        let listener = listener.map_err(failed)?;
-        let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, local, words: Words::default() })
+        let listener = listen::bind(address, listen::HTTP).await?;
+        let local = listener.local_addr().map_err(ServeError::Serve)?;
+        Ok(Self {
+            listener,
+            local,
+            words: Words::default(),
+            web: None,
+            metrics: None,
+            log: RequestLog::default(),
+        })
     }
 
     /// The same with other answers of the probes.
     #[must_use]
     pub fn with_words(self, words: Words) -> Self {
         Self { words, ..self }
+    }
+
+    /// The same with TLS, passwords and headers of a web configuration.
+    #[must_use]
+    pub fn with_web_config(self, web: WebConfig) -> Self {
+        Self { web: Some(web), ..self }
+    }
+
+    /// The same with metrics of the API's requests.
+    #[must_use]
+    pub fn with_metrics(self, metrics: HttpMetrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    /// Logs requests as `--request.logging-config` says.
+    #[must_use]
+    pub fn with_request_log(self, log: RequestLog) -> Self {
+        Self { log, ..self }
     }
 
     /// Where it listens.
@@ -113,7 +122,7 @@ impl Server {
     /// Serves until `stop` is cancelled; then open requests have `grace` to end.
     ///
     /// # Errors
-    /// When the listener breaks.
+    /// None today: a connection that breaks ends alone.
     pub async fn run(
         self,
         routes: Router,
@@ -123,19 +132,24 @@ impl Server {
         grace: Duration,
     ) -> Result<(), ServeError> {
         let words = self.words;
-        let router = routes
+        let around = Arc::new(Around { metrics: self.metrics, log: self.log });
+        let mut router = routes
             .merge(Router::new().route("/metrics", get(exposition)).with_state(metrics))
             .route("/-/healthy", get(move || async move { words.healthy }))
             .merge(Router::new().route("/-/ready", get(ready)).with_state((probe, words)))
-            .layer(CompressionLayer::new());
-        let stopped = stop.clone();
-        let serving = axum::serve(self.listener, router)
-            .with_graceful_shutdown(async move { stop.cancelled().await })
-            .into_future();
-        tokio::select! {
-            result = serving => result.map_err(ServeError::Serve),
-            () = async { stopped.cancelled().await; tokio::time::sleep(grace).await } => Ok(()),
+            .route("/debug/pprof/", any(no_profile))
+            .route("/debug/pprof/{*profile}", any(no_profile))
+            .route("/debug/fgprof", any(no_profile))
+            .layer(from_fn(around::not_found))
+            .layer(CompressionLayer::new())
+            .layer(from_fn_with_state(around, around::around));
+        let (mut tls, mut http2) = (None, true);
+        if let Some(web) = self.web {
+            (tls, http2) = (web.tls(), web.http2());
+            router = router.layer(from_fn_with_state(web, auth::guard));
         }
+        Connections::http(tls, http2).serve(self.listener, router, stop, grace).await;
+        Ok(())
     }
 }
 
@@ -152,6 +166,12 @@ async fn ready(State((probe, words)): State<(Probe, Words)>) -> Response {
         true => words.ready.into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, words.not_ready).into_response(),
     }
+}
+
+/// Profiles of Go's runtime do not exist here; whoever collects them hears it, instead of getting something else.
+async fn no_profile() -> Response {
+    let text = "this program has no Go runtime to profile; use perf, or any profiler of native programs\n";
+    (StatusCode::NOT_IMPLEMENTED, text).into_response()
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use reloader::compat::Compat;
 use reloader::disk::RealDisk;
 use reloader::{Environment, Reloader, ReloaderMetrics, StatusBoard, Target};
 use server::envelope;
-use server::http::Server;
 use server::metrics::Metrics;
 use server::probe::Probe;
 use tokio_util::sync::CancellationToken;
@@ -71,7 +70,7 @@ async fn reload(flags: Flags) -> anyhow::Result<()> {
         let reloader = Reloader::new(settings, environment, disk, target, metrics, probe);
         return Ok(reloader.once().await?);
     }
-    let server = Server::listen(&flags.http.address).await?;
+    let server = flags.http.listen().await?;
     let stop = CancellationToken::new();
     let signals = stop_on_signal(stop.clone())?;
     info!(msg = "listening for requests", service = "http/server", address = %server.address());

@@ -16,7 +16,6 @@ use objstore::BucketRef;
 use prom_model::{Clock, Matcher, PromDuration};
 use prometheus_client::registry::Registry;
 use server::duration::GoDuration;
-use server::http::Server;
 use server::metrics::Metrics;
 use server::probe::Probe;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +122,7 @@ pub(super) async fn run(flags: Flags, tool: Tool, mut registry: Registry) -> any
     if flags.single_run || !flags.ids.is_empty() || flags.dry_run {
         return once(&flags, &selection, &tool, &to, &metrics).await;
     }
-    let server = Server::listen(&flags.http.address).await?;
+    let server = flags.http.listen().await?;
     info!(msg = "listening for requests", service = "http/server", address = %server.address());
     let (probe, stop) = (Probe::new(), CancellationToken::new());
     let signals = stop_on_signal(stop.clone())?;

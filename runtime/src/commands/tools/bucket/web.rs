@@ -16,7 +16,6 @@ use clap::Args;
 use prom_model::PromDuration;
 use prometheus_client::registry::Registry;
 use server::duration::GoDuration;
-use server::http::Server;
 use server::metrics::Metrics;
 use server::probe::Probe;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +102,7 @@ pub(super) async fn run(flags: Flags, tool: Tool, mut registry: Registry) -> any
     let config = FetcherConfig::default();
     let fetcher = Fetcher::new(Arc::clone(&tool.bucket), Arc::new(tool.clock), config, filters, metrics);
     let api = Api::new(tool, fetcher, flags.label, timeout, !flags.disable_admin_operations);
-    let server = Server::listen(&flags.http.address).await?;
+    let server = flags.http.listen().await?;
     info!(msg = "listening for requests", service = "http/server", address = %server.address());
     let (probe, stop) = (Probe::new(), CancellationToken::new());
     let signals = stop_on_signal(stop.clone())?;

@@ -1,0 +1,35 @@
+//! YAML settings: one line says what is wrong, where, and what was probably meant.
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Why a text is not what it should be; one line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct YamlError(String);
+
+/// Reads a text; unknown keys are answered with the nearest known one.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let text = error.without_snippet().to_string();
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        YamlError(match nearest(&line) {
+            Some(known) => format!("{line}; did you mean `{known}`?"),
+            None => line,
+        })
+    })
+}
+
+/// The key that looks most like the unknown one that the error names.
+fn nearest(line: &str) -> Option<&str> {
+    let (_, after) = line.split_once("unknown field `")?;
+    let (unknown, known) = after.split_once('`')?;
+    known
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|known| (known, strsim::jaro_winkler(known, unknown)))
+        .filter(|(_, likeness)| *likeness > 0.7)
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|(known, _)| known)
+}

@@ -1,0 +1,5 @@
+//! One module per surface.
+
+mod certificates;
+mod grpc_calls;
+mod ticker;
