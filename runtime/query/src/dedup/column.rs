@@ -96,6 +96,14 @@ impl Column {
         self.rows.values.drain(rows);
     }
 
+    /// Takes out what is later than a time.
+    pub(super) fn end_at(&mut self, time: i64) {
+        let rows = self.rows.timestamps.partition_point(|row| *row <= time);
+        self.rows.timestamps.truncate(rows);
+        self.rows.values.truncate(rows);
+        self.histograms.retain(|(row, _)| (*row as usize) < rows);
+    }
+
     /// Exchanges memory with `into`, which gets the samples.
     pub(super) fn swap_into(&mut self, into: &mut Samples) {
         std::mem::swap(&mut self.rows.timestamps, &mut into.timestamps);

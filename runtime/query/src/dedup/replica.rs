@@ -103,7 +103,12 @@ impl<'p> Replica<'p> {
             Content::Absent => Err(PieceError::Absent),
             Content::Column(encoded) => self.column(encoded, decoder),
             Content::Average { count, sum } => self.average(count, sum, decoder),
+        }?;
+        if self.column.last_time().is_some_and(|last| last > self.ceiling) {
+            self.column.end_at(self.ceiling);
+            self.next = self.pieces.len();
         }
+        Ok(())
     }
 
     /// Samples are wanted from this time on: of chunks that overlap, the first counts.

@@ -2,7 +2,7 @@
 
 use prom_model::{FloatHistogram, STALE_NAN, Span};
 use query::{Content, Encoded, Piece};
-use tsdb::chunk::{Encoding, FloatHistogramAppender, XorAppender};
+use tsdb::chunk::{Appended, Encoding, FloatHistogramAppender, XorAppender};
 
 use super::iterators::Value;
 
@@ -36,10 +36,7 @@ impl Chunk {
             let mut appender = FloatHistogramAppender::begin(None, time, &histogram(first));
             for (time, value) in &samples[1..] {
                 let Value::Histogram(number) = value else { unreachable!() };
-                assert!(matches!(
-                    appender.append(*time, &histogram(*number)),
-                    tsdb::chunk::Appended::Same | tsdb::chunk::Appended::Rewritten
-                ));
+                assert!(matches!(appender.append(*time, &histogram(*number)), Appended::Inside));
             }
             return Chunk { samples, encoding: Encoding::FloatHistogram, data: appender.into_bytes() };
         }

@@ -92,7 +92,8 @@ fn compare(seed: u64, sets: u64, function: &str, shape: impl Fn(&mut Random) -> 
         let dedup = (!random.one_in(8)).then_some(Deduplication::Penalty);
         let merging = Merging::new(function, dedup, times);
         let (expected, found) = (iterators(&merging, &chunks), columns(&mut merger, &merging, &chunks));
-        assert_eq!(found, expected, "set {set} of seed {seed}: {shape:?} {merging:?}\n{chunks:#?}");
+        let told = || chunks.iter().map(|chunk| format!("{:?}\n", chunk.samples)).collect::<String>();
+        assert_eq!(found, expected, "set {set} of seed {seed}: {shape:?} {merging:?}\n{}", told());
         samples += found.len();
     }
     assert!(samples as u64 > sets, "samples are compared");
