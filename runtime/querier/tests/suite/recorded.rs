@@ -83,7 +83,7 @@ fn by_labels(result: &Json) -> BTreeMap<String, Json> {
     let series = result.as_array().unwrap();
     let key = |series: &Json| match series.get("metric").and_then(Json::as_object) {
         Some(labels) => format!("{:?}", labels.iter().collect::<BTreeMap<_, _>>()),
-        None => series.to_string(),
+        None => plain(series).to_string(),
     };
     series.iter().map(|series| (key(series), plain(series))).collect()
 }
