@@ -33,6 +33,18 @@ pub struct About {
 }
 
 impl About {
+    /// A store of which nothing is known: it may have anything, and obeys nothing.
+    pub fn whole() -> Self {
+        About {
+            label_sets: Vec::new(),
+            min_time: i64::MIN,
+            max_time: i64::MAX,
+            supports_sharding: false,
+            supports_without_replica_labels: false,
+            extents: Vec::new(),
+        }
+    }
+
     /// As `Info` tells it.
     pub fn to_info(&self) -> StoreInfo {
         let extent = |extent: &Extent| TsdbInfo {
