@@ -16,7 +16,7 @@ use promql::{
     Answer, Budget, Cancel, Control, Engine, EngineOptions, Prepared, QueryError, QueryRange, SeriesSource,
     Stopwatch,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +98,6 @@ pub(crate) struct Means {
 pub(crate) struct Evaluated {
     pub(crate) answer: Answer,
     pub(crate) timings: Timings,
-    pub(crate) budget: Budget,
 }
 
 /// Ends a query when the one who waits for it is gone.
@@ -235,18 +234,27 @@ impl Evaluator {
         let control = Control {
             cancel: cancel.clone(),
             deadline: Some(self.clock.now().saturating_add(deadline)),
-            budget: budget.clone(),
+            budget,
             pace: Some(Arc::clone(&turn) as _),
             step_stats: question.step_stats,
             stopwatch: question.analyze.then(|| Stopwatch::new(move || begun.elapsed())),
             ..Control::unlimited(Arc::clone(&self.clock))
         };
         let _gone = CancelOnDrop(cancel, ended.clone());
-        let evaluation = tokio::task::spawn_blocking(move || {
+        let (sender, evaluation) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        // A thread of its own, which ends with the query: its priority may sink for good.
+        let thread = std::thread::Builder::new().name("query".to_owned()).spawn(move || {
+            let _entered = runtime.enter();
             let answer = prepared.run(source, control);
             drop(turn);
-            answer
+            // Nobody takes the answer of a query whose client is gone.
+            let _ = sender.send(answer);
         });
+        if let Err(error) = thread {
+            tracing::error!(msg = "a query has no thread", error = %error);
+            return Err(Unanswered::Crashed);
+        }
         let mut evaluation = std::pin::pin!(evaluation);
         // Storage that waits for others looks at no clock: its calls are ended from here.
         let (outcome, late) = match tokio::time::timeout(left, &mut evaluation).await {
@@ -264,7 +272,7 @@ impl Evaluator {
                     queue: seconds(queue),
                     evaluation: seconds(begun.elapsed()),
                 };
-                Ok(Evaluated { answer, timings, budget })
+                Ok(Evaluated { answer, timings })
             }
             Ok(Err(_)) if late => Err(Unanswered::Failed(QueryError::TimedOut)),
             Ok(Err(error)) => Err(Unanswered::Failed(error)),

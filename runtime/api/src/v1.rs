@@ -26,7 +26,7 @@ use crate::form::Form;
 use crate::json::push_texts;
 use crate::time::{MAX_TIME, MIN_TIME};
 
-pub(crate) use query::{STEPS_MAX, answer_bytes, streamed};
+pub(crate) use query::{STEPS_MAX, streamed};
 pub(crate) use series::list as list_series;
 pub use status::Identity;
 pub(crate) use syntax::{formatted, parsed};

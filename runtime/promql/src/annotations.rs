@@ -1,7 +1,7 @@
 //! What a query wants to say beside its answer: warnings and infos, each once, with the place in the query they are about.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use promql_syntax::Span;
 
@@ -127,6 +127,15 @@ impl Annotations {
         for (_, annotation) in others.0 {
             self.add(annotation);
         }
+    }
+
+    /// The same about other places in the text.
+    pub(crate) fn moved(&self, places: &HashMap<Span, Span>) -> Annotations {
+        let mut moved = self.clone();
+        for span in moved.0.values_mut().filter_map(|annotation| annotation.span.as_mut()) {
+            *span = places.get(span).copied().unwrap_or(*span);
+        }
+        moved
     }
 
     /// Whether there are none.

@@ -10,10 +10,12 @@ mod call;
 mod collect;
 mod constant;
 mod function;
+mod histogram_sum;
 mod measure;
 mod merge;
 mod range;
 mod select;
+mod shared;
 mod statistics_only;
 mod stretch;
 mod subquery;
@@ -25,18 +27,19 @@ use promql_syntax::ValueType;
 
 use measure::Measures;
 
+pub(crate) use binary::between_numbers;
 pub(crate) use select::histogram_samples;
 
 use crate::engine::EngineOptions;
 use crate::plan::{Kind, Node, Selection};
 use crate::stats::Tallies;
 use crate::{
-    Annotation, Annotations, Answer, Control, LabelSet, Projection, QueryError, QueryRange, QueryStats, Row,
-    Select, SeriesSet, SeriesSource, Steps, Symbol, Symbols,
+    Annotation, Annotations, Answer, Control, Held, LabelSet, Projection, QueryError, QueryRange, QueryStats,
+    Row, Select, SeriesSet, SeriesSource, Steps, Symbol, Symbols,
 };
 
 /// Gives the series of an expression, one after another.
-pub(crate) trait Operator {
+pub(crate) trait Operator: Send {
     /// Puts the next series into `row`; `false` at the end. The memory of the row is used again. No row is without a value
     /// at some step. Labels come in the order that Prometheus' evaluation gives for an instant query.
     fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError>;
@@ -72,6 +75,10 @@ pub(crate) struct Run {
     last_metadata: Option<[Symbol; 3]>,
     /// Samples held in buffers.
     held_samples: u64,
+    /// The memory of the texts of labels.
+    held_symbols: Held,
+    /// What is evaluated once for several places.
+    shared: shared::Registry,
 }
 
 impl Run {
@@ -169,6 +176,11 @@ impl Run {
         self.held_samples = self.held_samples.saturating_sub(samples as u64);
     }
 
+    /// Counts the memory of the texts of labels; fails where it is too much.
+    pub(crate) fn hold_symbols(&mut self) -> Result<(), QueryError> {
+        Ok(self.held_symbols.resize(self.symbols.bytes())?)
+    }
+
     /// Takes over what storage had to say.
     pub(crate) fn storage_warnings(&mut self, set: &mut dyn SeriesSet) {
         for text in set.warnings() {
@@ -205,21 +217,26 @@ pub(crate) fn run(
             metadata: HashMap::default(),
             last_metadata: None,
             held_samples: 0,
+            held_symbols: control.budget.hold("texts of labels"),
+            shared: HashMap::new(),
         };
         let stopwatch = control.stopwatch.clone();
         run.measures = stopwatch.map(|stopwatch| Measures::new(plan, stopwatch, &run.control.budget));
-        let value = run.check().and_then(|()| collect::collect(plan, range, &mut run));
+        let mut held = run.control.budget.hold("series of the answer");
+        let value = run.check().and_then(|()| collect::collect(plan, range, &mut held, &mut run));
+        let value = value.and_then(|value| run.hold_symbols().map(|()| (value, held)));
         (value, run)
     };
     let (mut value, mut run) = attempt(false);
     if run.wants_care {
         (value, run) = attempt(true);
     }
-    let value = value?;
+    let (value, held) = value?;
     run.tallies.finish(&mut run.stats);
     run.stats.bytes_peak = run.control.budget.peak();
     let analysis = run.measures.map(Measures::into_stats);
-    Ok(Answer { value, symbols: run.symbols, annotations: run.annotations, stats: run.stats, analysis })
+    let (symbols, annotations, stats) = (run.symbols, run.annotations, run.stats);
+    Ok(Answer { value, symbols, annotations, stats, analysis, held: [held, run.held_symbols] })
 }
 
 /// Makes the operator of a node whose value is an instant vector.
@@ -247,6 +264,7 @@ fn operator(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError>
             run.tallies.leave(above);
             Ok(Box::new(constant::Repeat::new(input?, node.steps)))
         }
+        Kind::Shared(shared) => shared::operator(shared, run),
         Kind::RangeVector(_) | Kind::Number(_) | Kind::Text(_) => Err(QueryError::execution(format!(
             "unexpected {} where an instant vector is wanted",
             node.value_type

@@ -3,10 +3,12 @@
 
 mod duration;
 pub(crate) mod explain;
-mod invariant;
+mod folding;
+pub(crate) mod invariant;
 mod lower;
 mod projection;
 mod propagation;
+pub(crate) mod sharing;
 mod statistics;
 
 use prom_model::Matcher;
@@ -52,6 +54,19 @@ pub(crate) enum Kind {
     Negate(Box<Node>),
     /// The same value at each step; the child is evaluated at the first only.
     Invariant(Box<Node>),
+    /// One of several places of the same results.
+    Shared(Shared),
+}
+
+/// A node that stands in a plan several times and is evaluated once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shared {
+    /// Equal for all places of the same results.
+    pub(crate) number: usize,
+    /// How many places there are.
+    pub(crate) uses: usize,
+    /// What is evaluated. It differs from place to place only in where it stands in the text.
+    pub(crate) child: Box<Node>,
 }
 
 /// The series that a selector selects, and when.
@@ -205,6 +220,7 @@ impl Node {
                 aggregate.param.iter().chain([&aggregate.input]).map(Box::as_ref).collect()
             }
             Kind::Binary(binary) => vec![&binary.lhs, &binary.rhs],
+            Kind::Shared(shared) => vec![&shared.child],
             Kind::Negate(child) | Kind::Invariant(child) => vec![child],
         }
     }
@@ -213,21 +229,16 @@ impl Node {
 impl Node {
     /// As [`Node::children`], to be changed.
     fn children_mut(&mut self) -> Vec<&mut Node> {
-        fn subquery(input: &mut RangeInput) -> Option<&mut Node> {
-            match &mut input.source {
-                RangeSource::Selector(_) => None,
-                RangeSource::Subquery { input, .. } => Some(input),
-            }
-        }
         match &mut self.kind {
             Kind::Number(_) | Kind::Text(_) | Kind::Select(_) => Vec::new(),
-            Kind::RangeVector(input) => subquery(input).into_iter().collect(),
-            Kind::RangeCall(call) => subquery(&mut call.input).into_iter().chain(&mut call.params).collect(),
+            Kind::RangeVector(input) => input.subquery_mut().into_iter().collect(),
+            Kind::RangeCall(call) => call.input.subquery_mut().into_iter().chain(&mut call.params).collect(),
             Kind::Call(call) => call.args.iter_mut().collect(),
             Kind::Aggregate(aggregate) => {
                 aggregate.param.iter_mut().chain([&mut aggregate.input]).map(Box::as_mut).collect()
             }
             Kind::Binary(binary) => vec![&mut binary.lhs, &mut binary.rhs],
+            Kind::Shared(shared) => vec![&mut shared.child],
             Kind::Negate(child) | Kind::Invariant(child) => vec![child],
         }
     }
@@ -235,14 +246,22 @@ impl Node {
 
 /// Rewrites a plan into one that gives the same answer for less.
 pub(crate) fn optimise(plan: &mut Node) {
+    folding::apply(plan);
     propagation::apply(plan);
     projection::apply(plan);
     statistics::apply(plan);
+    sharing::apply(plan);
 }
 
 impl RangeInput {
     fn subquery(&self) -> Option<&Node> {
         match &self.source {
+            RangeSource::Selector(_) => None,
+            RangeSource::Subquery { input, .. } => Some(input),
+        }
+    }
+    fn subquery_mut(&mut self) -> Option<&mut Node> {
+        match &mut self.source {
             RangeSource::Selector(_) => None,
             RangeSource::Subquery { input, .. } => Some(input),
         }

@@ -90,6 +90,11 @@ pub trait SeriesSet: Send {
         symbols: &mut Symbols,
     ) -> Result<Option<Box<dyn SeriesBatch>>, SourceError>;
 
+    /// Bytes that are held from batch to batch, about: lists of series that were found.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// What went wrong on the way without making the answer useless, in words; asked after the last batch.
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()
@@ -104,6 +109,11 @@ pub trait SeriesBatch: Send + Sync {
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes held, about: labels, and where the samples lie.
+    fn bytes(&self) -> usize {
+        0
     }
 
     /// The labels of a series, sorted by the text of their names, no value empty.

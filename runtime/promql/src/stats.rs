@@ -106,6 +106,8 @@ impl Tally {
 enum Scope {
     /// For the steps of the query.
     Query,
+    /// For the same steps, so many times: they stand below a node that is evaluated once for several places.
+    Shared(u64),
     /// For each step: they stand below a node that is evaluated once.
     Once,
     /// As read only; the values of a subquery are counted where they are used.
@@ -163,6 +165,12 @@ impl Tallies {
         self.enter(Scope::Once, step, Tally::default())
     }
 
+    /// What is prepared from now on is evaluated once for so many places.
+    pub(crate) fn enter_shared(&mut self, places: u64) -> usize {
+        let steps = self.steps.get(self.current).copied().unwrap_or(Steps::instant(0));
+        self.enter(Scope::Shared(places), steps, self.tally(self.current))
+    }
+
     /// What is prepared from now on is the inside of a subquery.
     pub(crate) fn enter_subquery(&mut self, steps: Steps, offset: i64, range: i64) -> usize {
         self.enter(Scope::Subquery { steps, offset, range }, steps, Tally::by_steps(steps.count))
@@ -183,6 +191,7 @@ impl Tallies {
             };
             match scope {
                 Scope::Query => target.merge(&tally),
+                Scope::Shared(places) => (0..places).for_each(|_| target.merge(&tally)),
                 Scope::Once => {
                     for step in 0..steps.count {
                         target.add(step, tally.total, if step == 0 { tally.read } else { 0 });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prom_model::FloatHistogram;
 
-use crate::{Annotations, Column, LabelSet, NodeStats, QueryStats, Samples, Steps, Symbols};
+use crate::{Annotations, Column, Held, LabelSet, NodeStats, QueryStats, Samples, Steps, Symbols};
 
 /// A series and its values at the steps of an expression.
 #[derive(Debug, Clone, Default)]
@@ -88,4 +88,6 @@ pub struct Answer {
     pub stats: QueryStats,
     /// What each node of the plan did, each before those below it; only where [`Control::stopwatch`](crate::Control) is set.
     pub analysis: Option<Vec<NodeStats>>,
+    /// The memory of the value and of the texts: it stays taken from the budget as long as the answer is there.
+    pub held: [Held; 2],
 }

@@ -31,6 +31,6 @@ pub trait Catalog: Send + Sync {
     /// The values of a label.
     fn label_values(&self, name: &str, scope: &Scope) -> Result<Found, SourceError>;
 
-    /// About how many series satisfy the matchers: never less than there are. Cheap; nothing of the series is read.
+    /// About how many series satisfy the matchers, rather more than there are than fewer. Cheap; nothing of the series is read.
     fn series_at_most(&self, matchers: &[Matcher], min_time: i64, max_time: i64) -> u64;
 }

@@ -1,4 +1,6 @@
-//! Long queries wait for short ones, between two pieces of their work.
+//! Long queries wait for short ones, between two pieces of their work, and give way to them within.
+
+mod priority;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +40,7 @@ pub(super) struct Turns {
 
 impl Turns {
     pub(super) fn new(width: usize) -> Arc<Self> {
+        priority::usual();
         let (running, changed, next) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
         Arc::new(Turns { running, changed, next, width: width.max(1) })
     }
@@ -106,6 +109,7 @@ impl Pace for Turn {
         if class == Class::Short {
             return;
         }
+        priority::sink(class);
         let mut running = self.turns.lock();
         if let Some(known) = running.get_mut(&self.id)
             && *known != class

@@ -45,12 +45,12 @@ pub(crate) struct AnswerText {
     tail: Vec<u8>,
     ended: bool,
     /// The memory of the value.
-    _held: Option<Held>,
+    _held: [Held; 2],
 }
 
 impl AnswerText {
     /// The text of a good answer.
-    pub(crate) fn new(answer: Answer, manner: Manner, held: Option<Held>) -> Self {
+    pub(crate) fn new(answer: Answer, manner: Manner) -> Self {
         let count = match &answer.value {
             Value::Scalar { .. } | Value::String { .. } => 0,
             Value::Vector { samples, .. } => samples.len(),
@@ -85,7 +85,7 @@ impl AnswerText {
             at: Place::default(),
             tail,
             ended: false,
-            _held: held,
+            _held: answer.held,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use promql::{QueryError, QueryRange};
+use promql::QueryRange;
 
 use super::answer::{Refusal, marked, warnings};
 use super::parameters as read;
@@ -13,7 +13,7 @@ use super::{Asked, EngineName, Reading, ThanosApi, explain};
 use crate::evaluate::{Evaluated, Means, Question};
 use crate::json::{AnswerText, Manner};
 use crate::time::Time;
-use crate::v1::{answer_bytes, streamed};
+use crate::v1::streamed;
 
 /// A query as a request asks it.
 #[derive(Debug)]
@@ -115,10 +115,6 @@ impl Wanted {
 async fn answer(api: &ThanosApi, call: &Call, wanted: Wanted) -> Result<Response, Refusal> {
     let engine = wanted.engine;
     let evaluated = wanted.evaluate(api).await?;
-    let mut held = evaluated.budget.hold("answers being sent");
-    let bytes = answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes();
-    held.resize(bytes)
-        .map_err(|error| Refusal::execution(crate::error::chain(&QueryError::Memory(error))))?;
     let mut warnings = warnings(&evaluated.answer.annotations);
     let form = &call.form;
     let analysis = match &evaluated.answer.analysis {
@@ -130,7 +126,7 @@ async fn answer(api: &ThanosApi, call: &Call, wanted: Wanted) -> Result<Response
     }
     let stats = (!form.value("stats").is_empty()).then_some(evaluated.timings);
     let manner = Manner { stats, analysis: Some(analysis), warnings: warnings.clone(), ..Manner::default() };
-    Ok(marked(streamed(AnswerText::new(evaluated.answer, manner, Some(held))), &warnings))
+    Ok(marked(streamed(AnswerText::new(evaluated.answer, manner)), &warnings))
 }
 
 pub(super) async fn format_query(State(api): Asked, call: Call) -> Result<Response, Refusal> {

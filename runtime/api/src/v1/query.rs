@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use promql::{Level, QueryError, QueryRange, Value};
+use futures::{StreamExt, stream};
+use promql::{Level, QueryRange};
 
 use super::{Api, json, success};
 use crate::error::ApiError;
@@ -71,9 +72,6 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     let (source, catalog) = (Arc::clone(&api.source), Arc::clone(&api.catalog));
     let evaluated = api.evaluator.evaluate(question, source, catalog).await;
     let evaluated = evaluated.map_err(|reason| ApiError::unanswered(&reason))?;
-    let mut held = evaluated.budget.hold("answers being sent");
-    let bytes = answer_bytes(&evaluated.answer.value) + evaluated.answer.symbols.bytes();
-    held.resize(bytes).map_err(|error| ApiError::evaluation(&QueryError::Memory(error)))?;
     let mut warnings = Vec::new();
     if !matches!(stats, "" | "true" | "all") {
         warnings.push(format!(
@@ -87,7 +85,7 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     let infos = annotations.texts(Level::Info, &query, 10);
     let stats = (!stats.is_empty()).then_some(evaluated.timings);
     let manner = Manner { limit, stats, analysis: None, warnings, own_warnings, infos };
-    Ok(streamed(AnswerText::new(evaluated.answer, manner, Some(held))))
+    Ok(streamed(AnswerText::new(evaluated.answer, manner)))
 }
 
 /// An answer that is written while it is sent, unless it is short.
@@ -96,25 +94,12 @@ pub(crate) fn streamed(mut text: AnswerText) -> Response {
     match text.next() {
         None => json(Body::from(first)),
         Some(second) => {
-            let pieces = [first, second].into_iter().chain(text).map(Ok::<_, Infallible>);
-            json(Body::from_stream(futures::stream::iter(pieces)))
-        }
-    }
-}
-
-/// Bytes that a value holds, about.
-pub(crate) fn answer_bytes(value: &Value) -> usize {
-    match value {
-        Value::Scalar { .. } => 0,
-        Value::String { text, .. } => text.len(),
-        Value::Vector { samples, .. } => {
-            samples.iter().map(|sample| sample.labels.bytes() + size_of_val(sample)).sum()
-        }
-        Value::Matrix { series, .. } => {
-            series.iter().map(|row| row.labels.bytes() + row.column.bytes() + size_of_val(row)).sum()
-        }
-        Value::RangeVector { series } => {
-            series.iter().map(|one| one.labels.bytes() + one.samples.bytes() + size_of_val(one)).sum()
+            let pieces = stream::iter([first, second].into_iter().chain(text)).then(|piece| async {
+                // Others have their turn after each piece, however fast the client reads.
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(piece)
+            });
+            json(Body::from_stream(pieces))
         }
     }
 }

@@ -23,7 +23,6 @@ use fold::Folded;
 use grouping::Grouping;
 
 pub(super) use quantile::{of_ranks as quantile_of_ranks, of_values as quantile_of};
-pub(super) use sum::kahan_add;
 
 /// Makes the operator of an aggregation.
 pub(super) fn operator(

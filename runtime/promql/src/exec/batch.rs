@@ -45,6 +45,8 @@ pub(super) struct Scan<W> {
     ready: IntoIter<Row>,
     workers: Vec<Worker>,
     held: Held,
+    /// The memory of storage: what it found, and the batch.
+    held_by_storage: Held,
     /// The part of the plan for which samples are counted.
     part: usize,
     finished: bool,
@@ -77,6 +79,7 @@ impl<W: SeriesWork> Scan<W> {
             ready: Vec::new().into_iter(),
             workers,
             held: run.control.budget.hold("series being read"),
+            held_by_storage: run.control.budget.hold("series that were found"),
             part,
             finished: false,
         }
@@ -97,7 +100,11 @@ impl<W: SeriesWork> Scan<W> {
             }
             run.check()?;
             match self.set.next_batch(self.batch_series, &mut run.symbols)? {
-                Some(batch) => self.evaluate(batch.as_ref(), run)?,
+                Some(batch) => {
+                    self.held_by_storage.resize(self.set.bytes() + batch.bytes())?;
+                    run.hold_symbols()?;
+                    self.evaluate(batch.as_ref(), run)?;
+                }
                 None => {
                     self.finished = true;
                     run.storage_warnings(self.set.as_mut());
@@ -156,7 +163,7 @@ impl<W: SeriesWork> Scan<W> {
             run.tallies.merge(self.part, &worker.touched);
             worker.touched = run.tallies.tally(self.part);
         }
-        let read: usize = self.workers.iter().map(|worker| worker.samples.bytes()).sum();
+        let read: usize = self.workers.iter().map(Worker::bytes).sum();
         self.held.resize(rows.iter().map(|row| row.column.bytes()).sum::<usize>() + read)?;
         self.ready = rows.into_iter();
         Ok(())
@@ -164,6 +171,11 @@ impl<W: SeriesWork> Scan<W> {
 }
 
 impl Worker {
+    /// Bytes that are kept for the next batch.
+    fn bytes(&self) -> usize {
+        self.samples.bytes() + self.spare.iter().map(Column::bytes).sum::<usize>()
+    }
+
     fn evaluate(
         &mut self,
         work: &impl SeriesWork,

@@ -10,7 +10,7 @@ mod one_side;
 mod set;
 mod with_scalar;
 
-use promql_syntax::{Cardinality, ValueType, VectorMatching};
+use promql_syntax::{BinaryOp, Cardinality, ValueType, VectorMatching};
 
 use super::{Operator, Run, merge, vector as vector_of};
 use crate::QueryError;
@@ -46,18 +46,21 @@ pub(super) fn scalar(binary: &Binary, _: &Node, run: &mut Run) -> Result<Vec<f64
     let mut left = super::scalar(&binary.lhs, run)?;
     let right = super::scalar(&binary.rhs, run)?;
     for (left, right) in left.iter_mut().zip(right) {
-        *left = match element::arithmetic(op, *left, right) {
-            Some(result) => result,
-            None if op.is_comparison() => f64::from(u8::from(element::holds(op, *left, right))),
-            None => {
-                return Err(QueryError::execution(format!(
-                    "operator {} not allowed for Scalar operations",
-                    prom_model::quote(op.as_str())
-                )));
-            }
+        let Some(result) = between_numbers(op, *left, right) else {
+            return Err(QueryError::execution(format!(
+                "operator {} not allowed for Scalar operations",
+                prom_model::quote(op.as_str())
+            )));
         };
+        *left = result;
     }
     Ok(left)
+}
+
+/// The result of an operator between two scalars; `None` where there is no such operator.
+pub(crate) fn between_numbers(op: BinaryOp, left: f64, right: f64) -> Option<f64> {
+    let compared = || op.is_comparison().then(|| f64::from(u8::from(element::holds(op, left, right))));
+    element::arithmetic(op, left, right).or_else(compared)
 }
 
 fn between_vectors(
@@ -121,6 +124,7 @@ fn one_per_group(node: &Node, matching: &VectorMatching) -> bool {
         Kind::Aggregate(aggregate) if !aggregate.without && !aggregate.op.has_param() => {
             aggregate.grouping.iter().all(keeps)
         }
+        Kind::Shared(shared) => one_per_group(&shared.child, matching),
         Kind::Invariant(child) | Kind::Negate(child) => one_per_group(child, matching),
         Kind::Binary(binary) if binary.rhs.value_type == ValueType::Scalar => {
             one_per_group(&binary.lhs, matching)

@@ -1,34 +1,42 @@
 //! The end of the pipeline: rows become the answer.
 
+use std::sync::{Mutex, PoisonError};
+
 use promql_syntax::ValueType;
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
 use super::select::histogram_samples;
 use super::subquery::SubquerySamples;
 use super::{Run, merge, scalar, text, vector};
+use crate::column::histogram_bytes;
 use crate::plan::{Kind, Node, RangeInput, RangeSource};
 use crate::value::{InstantSample, RangeSeries};
-use crate::{Column, LabelSet, QueryError, QueryRange, Row, Samples, Steps, Value};
+use crate::{Column, Held, LabelSet, QueryError, QueryRange, Row, Samples, Steps, Value};
 
-/// Evaluates the outermost node.
-pub(super) fn collect(plan: &Node, range: QueryRange, run: &mut Run) -> Result<Value, QueryError> {
-    let QueryRange::Instant { time } = range else { return matrix(plan, run) };
+/// Evaluates the outermost node; `held` is the memory of the value.
+pub(super) fn collect(
+    plan: &Node,
+    range: QueryRange,
+    held: &mut Held,
+    run: &mut Run,
+) -> Result<Value, QueryError> {
+    let QueryRange::Instant { time } = range else { return matrix(plan, held, run) };
     match plan.value_type {
         ValueType::Scalar => {
             let value = scalar(plan, run)?.first().copied().unwrap_or(f64::NAN);
             Ok(Value::Scalar { time, value })
         }
         ValueType::String => Ok(Value::String { time, text: text(plan)?.to_owned() }),
-        ValueType::Vector => instant(plan, time, run),
+        ValueType::Vector => instant(plan, time, held, run),
         ValueType::Matrix => match &plan.kind {
-            Kind::RangeVector(input) => range_vector(input, plan.steps, run),
+            Kind::RangeVector(input) => range_vector(input, plan.steps, held, run),
             _ => Err(QueryError::execution("unexpected range vector")),
         },
     }
 }
 
 /// Rows of a range query, sorted by labels.
-fn matrix(plan: &Node, run: &mut Run) -> Result<Value, QueryError> {
+fn matrix(plan: &Node, held: &mut Held, run: &mut Run) -> Result<Value, QueryError> {
     let steps = plan.steps;
     if plan.value_type == ValueType::Scalar {
         let values = scalar(plan, run)?;
@@ -39,7 +47,7 @@ fn matrix(plan: &Node, run: &mut Run) -> Result<Value, QueryError> {
         let series = if steps.count == 0 { Vec::new() } else { vec![Row { column, ..Row::default() }] };
         return Ok(Value::Matrix { steps, series });
     }
-    let mut rows = rows(plan, run)?;
+    let mut rows = rows(plan, held, run)?;
     if run.options.delayed_name_removal {
         for row in rows.iter_mut().filter(|row| row.drop_name) {
             row.labels.drop_metadata();
@@ -53,8 +61,7 @@ fn matrix(plan: &Node, run: &mut Run) -> Result<Value, QueryError> {
     Ok(Value::Matrix { steps, series: rows })
 }
 
-fn rows(plan: &Node, run: &mut Run) -> Result<Vec<Row>, QueryError> {
-    let mut held = run.control.budget.hold("series of the answer");
+fn rows(plan: &Node, held: &mut Held, run: &mut Run) -> Result<Vec<Row>, QueryError> {
     let mut operator = vector(plan, run)?;
     let mut rows = Vec::new();
     let mut row = Row::default();
@@ -74,20 +81,21 @@ pub(super) fn samples_in(column: &Column) -> usize {
 }
 
 /// One value per series, in the order of evaluation.
-fn instant(plan: &Node, time: i64, run: &mut Run) -> Result<Value, QueryError> {
-    let mut held = run.control.budget.hold("series of the answer");
+fn instant(plan: &Node, time: i64, held: &mut Held, run: &mut Run) -> Result<Value, QueryError> {
     let mut operator = vector(plan, run)?;
     let mut samples = Vec::new();
     let mut row = Row::default();
     while operator.next(run, &mut row)? {
         run.hold_samples(samples_in(&row.column))?;
-        held.grow(row.labels.bytes() + size_of::<InstantSample>())?;
+        let histogram = row.column.histogram(0).cloned();
+        let of_histogram = histogram.as_deref().map_or(0, histogram_bytes);
+        held.grow(row.labels.bytes() + size_of::<InstantSample>() + of_histogram)?;
         let mut labels = std::mem::take(&mut row.labels);
         if row.drop_name && run.options.delayed_name_removal {
             labels.drop_metadata();
         }
         let value = row.column.float(0).unwrap_or(0.0);
-        samples.push(InstantSample { labels, value, histogram: row.column.histogram(0).cloned() });
+        samples.push(InstantSample { labels, value, histogram });
     }
     if run.options.delayed_name_removal {
         merge::refuse_same_labels(samples.iter().map(|sample| &sample.labels))?;
@@ -96,36 +104,29 @@ fn instant(plan: &Node, time: i64, run: &mut Run) -> Result<Value, QueryError> {
 }
 
 /// Raw samples in a range before one step.
-fn range_vector(input: &RangeInput, steps: Steps, run: &mut Run) -> Result<Value, QueryError> {
+fn range_vector(
+    input: &RangeInput,
+    steps: Steps,
+    held: &mut Held,
+    run: &mut Run,
+) -> Result<Value, QueryError> {
     let end = input.end(steps.start);
     let bounds = (end.saturating_sub(input.range), end);
-    let mut held = run.control.budget.hold("series of the answer");
-    let mut series: Vec<RangeSeries> = Vec::new();
-    let mut keep = |labels: &LabelSet, samples: Samples, run: &mut Run| {
-        let histograms: u64 = samples.histograms.iter().map(|histogram| histogram_samples(histogram)).sum();
-        run.hold_samples(samples.timestamps.len() + usize::try_from(histograms).unwrap_or(usize::MAX))?;
-        held.grow(samples.bytes() + labels.bytes())?;
-        series.push(RangeSeries { labels: labels.clone(), samples });
-        Ok::<_, QueryError>(())
-    };
-    match &input.source {
+    let most = run.options.samples_max;
+    let found = Found { series: Vec::new(), samples: 0, most, held };
+    let mut found = match &input.source {
         RangeSource::Selector(selection) => {
             let set = run.select(selection, (steps.start, steps.start), input.range)?;
-            let found = std::sync::Mutex::new(Vec::new());
+            let found = Mutex::new(found);
             let extension = super::function::range::RawRange::new(input, run);
             let mut scan = Scan::new(set, Raw { bounds, found: &found, extension }, steps, run);
             let mut row = Row::default();
             while scan.next(run, &mut row)? {}
             drop(scan);
-            let mut all: Vec<(LabelSet, Samples)> =
-                found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let symbols = &run.symbols;
-            all.sort_by(|a, b| a.0.compare(&b.0, symbols));
-            for (labels, samples) in all {
-                keep(&labels, samples, run)?;
-            }
+            found.into_inner().unwrap_or_else(PoisonError::into_inner)
         }
         RangeSource::Subquery { input, .. } => {
+            let mut found = found;
             let above = run.tallies.enter_once(input.steps);
             let rows = SubquerySamples::new(input, run);
             run.tallies.leave(above);
@@ -135,35 +136,61 @@ fn range_vector(input: &RangeInput, steps: Steps, run: &mut Run) -> Result<Value
                 if row.drop_name {
                     labels.drop_metadata();
                 }
-                let samples = std::mem::take(samples);
-                keep(&labels, samples, run)?;
+                found.keep(labels, std::mem::take(samples))?;
             }
-            let symbols = &run.symbols;
-            series.sort_by(|a, b| a.labels.compare(&b.labels, symbols));
+            found
         }
+    };
+    run.hold_samples(usize::try_from(found.samples).unwrap_or(usize::MAX))?;
+    let symbols = &run.symbols;
+    found.series.sort_by(|a, b| a.labels.compare(&b.labels, symbols));
+    Ok(Value::RangeVector { series: found.series })
+}
+
+/// Series with the samples of their ranges, counted as they come.
+struct Found<'h> {
+    series: Vec<RangeSeries>,
+    samples: u64,
+    /// The most samples there may be.
+    most: u64,
+    held: &'h mut Held,
+}
+
+impl Found<'_> {
+    fn keep(&mut self, labels: LabelSet, samples: Samples) -> Result<(), QueryError> {
+        self.samples = self.samples.saturating_add(samples_of(&samples));
+        if self.samples > self.most {
+            return Err(QueryError::TooManySamples);
+        }
+        self.held.grow(samples.bytes() + labels.bytes() + size_of::<RangeSeries>())?;
+        self.series.push(RangeSeries { labels, samples });
+        Ok(())
     }
-    Ok(Value::RangeVector { series })
+}
+
+/// For how many samples the samples of a series count.
+fn samples_of(samples: &Samples) -> u64 {
+    let histograms: u64 = samples.histograms.iter().map(|histogram| histogram_samples(histogram)).sum();
+    samples.timestamps.len() as u64 + histograms
 }
 
 /// Takes the samples of a range as they are.
-struct Raw<'f> {
+struct Raw<'f, 'h> {
     bounds: (i64, i64),
-    found: &'f std::sync::Mutex<Vec<(LabelSet, Samples)>>,
+    found: &'f Mutex<Found<'h>>,
     extension: super::function::range::RawRange,
 }
 
-impl SeriesWork for Raw<'_> {
+impl SeriesWork for Raw<'_, '_> {
     fn evaluate(&self, series: &mut SeriesInput<'_>, _: &mut Column) -> Result<(), QueryError> {
         series.samples.remove_stale();
         let samples = self.extension.cut(series.samples, self.bounds)?;
         if !samples.is_empty() {
-            let histograms: u64 =
-                samples.histograms.iter().map(|histogram| histogram_samples(histogram)).sum();
-            let touched = samples.timestamps.len() as u64 + histograms;
+            let touched = samples_of(&samples);
             series.touched.add(0, touched, touched);
             let mut labels = LabelSet::new();
             labels.assign(series.labels);
-            self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((labels, samples));
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).keep(labels, samples)?;
         }
         Ok(())
     }

@@ -64,6 +64,7 @@ pub(super) fn distinct_without_name(node: &Node, run: &Run) -> bool {
             _ => distinct_without_name(&binary.lhs, run),
         },
         Kind::Invariant(child) => distinct_without_name(child, run),
+        Kind::Shared(shared) => distinct_without_name(&shared.child, run),
         Kind::Call(call) => {
             let arg = || call.args.first().is_some_and(|arg| distinct_without_name(arg, run));
             match function::effect_on_names(call.function.name) {

@@ -76,6 +76,7 @@ fn describe(node: &Node) -> String {
         Kind::Binary(binary) => operation(binary),
         Kind::Negate(_) => "negate".to_owned(),
         Kind::Invariant(_) => "once for all steps".to_owned(),
+        Kind::Shared(shared) => format!("shared by {} places, number {}", shared.uses, shared.number + 1),
     }
 }
 

@@ -26,6 +26,16 @@ pub(super) struct Invariance {
     pub(super) worth_it: bool,
 }
 
+/// Whether the value of a function depends on the time of the step even if its arguments do not.
+pub(crate) fn depends_on_time(function: &str) -> bool {
+    DEPENDS_ON_TIME.contains(&function)
+}
+
+/// Whether a function gives a time of the query, a constant of it.
+pub(crate) fn is_query_time(function: &str) -> bool {
+    matches!(function, "start" | "end" | "range" | "step")
+}
+
 const VARIES: Invariance = Invariance { invariant: false, worth_it: false };
 
 /// Judges an expression as Prometheus does; an aggregation's parameter is not looked at there either.
@@ -50,14 +60,14 @@ pub(super) fn judge(expr: &Expr) -> Invariance {
         }
         Expr::Call(call) => {
             // `start()` and its like are constants of the query.
-            if matches!(call.function.name, "start" | "end" | "range" | "step") {
+            if is_query_time(call.function.name) {
                 return Invariance { invariant: true, worth_it: false };
             }
             let args = || call.args.iter().map(Expr::without_parens);
             let all = args().all(|arg| judge(arg).invariant);
             let timestamps_of_selectors =
                 call.function.name == "timestamp" && args().all(|arg| matches!(arg, Expr::Vector(_)));
-            if all && (!DEPENDS_ON_TIME.contains(&call.function.name) || timestamps_of_selectors) {
+            if all && (!depends_on_time(call.function.name) || timestamps_of_selectors) {
                 Invariance { invariant: true, worth_it: true }
             } else {
                 VARIES

@@ -3,24 +3,7 @@
 use prom_model::TimestampMs;
 use promql_syntax::{AtModifier, Expr};
 
-/// Functions whose value depends on the time of the evaluation.
-const DEPENDS_ON_TIME: &[&str] = &[
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "year",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-];
+use crate::plan::invariant::{depends_on_time, is_query_time};
 
 /// The text of the variant and the times at which it is asked; none for a query that depends on the time otherwise.
 pub(super) fn with_at(expr: &Expr, time: i64) -> Option<(String, Vec<i64>)> {
@@ -54,7 +37,8 @@ fn fix(expr: &mut Expr, at: AtModifier, below_at: bool, depends: &mut bool) {
             fix(&mut subquery.expr, at, true, depends);
         }
         Expr::Call(call) => {
-            *depends |= !below_at && DEPENDS_ON_TIME.contains(&call.function.name);
+            let function = call.function.name;
+            *depends |= !below_at && (depends_on_time(function) || is_query_time(function));
             call.args.iter_mut().for_each(|arg| fix(arg, at, below_at, depends));
         }
         Expr::Aggregate(aggregate) => {

@@ -5,4 +5,5 @@ mod joins;
 mod memory;
 mod ranges;
 mod scripts;
+mod sharing;
 mod statistics;

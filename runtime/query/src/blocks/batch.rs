@@ -103,6 +103,13 @@ impl SeriesBatch for Batch {
         self.entries.len()
     }
 
+    fn bytes(&self) -> usize {
+        self.labels.capacity() * size_of::<(Symbol, Symbol)>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.parts.capacity() * size_of::<BlockPart>()
+            + self.chunks.capacity() * size_of::<ChunkMeta>()
+    }
+
     fn labels(&self, at: usize) -> &[(Symbol, Symbol)] {
         self.labels.get(self.range(at, |entry| entry.labels_end)).unwrap_or_default()
     }

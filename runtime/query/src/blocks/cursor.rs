@@ -46,6 +46,14 @@ impl BlockCursor {
         }
     }
 
+    /// Bytes held, about.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.postings.bytes()
+            + self.names.bytes()
+            + self.series.chunks.capacity() * size_of::<ChunkMeta>()
+    }
+
     /// Goes to the next series.
     pub(super) fn advance(
         &mut self,

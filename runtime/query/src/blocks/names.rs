@@ -25,6 +25,13 @@ impl Names {
         Names { cache, projection, values: Vec::new(), known: Vec::new(), names, last: Vec::new() }
     }
 
+    /// Bytes held, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.cache.held_bytes()
+            + (self.values.capacity() + self.known.capacity()) * 4
+            + self.names.capacity() * 16
+    }
+
     /// The labels that the query looks at, of a series whose labels are these symbols.
     pub(super) fn resolve(
         &mut self,

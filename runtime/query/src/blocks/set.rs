@@ -104,4 +104,8 @@ impl SeriesSet for Merge {
         let batch = self.fill(most, symbols).map_err(damaged)?;
         if batch.series() == 0 { Ok(None) } else { Ok(Some(Box::new(batch))) }
     }
+
+    fn bytes(&self) -> usize {
+        self.blocks.iter().map(BlockCursor::bytes).sum()
+    }
 }

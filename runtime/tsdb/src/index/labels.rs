@@ -27,6 +27,16 @@ pub struct SymbolCache {
     bytes: Vec<u8>,
 }
 
+impl SymbolCache {
+    /// Bytes held, about.
+    pub fn held_bytes(&self) -> usize {
+        (self.places.capacity() + self.ends.capacity()) * 4
+            + self.by_offset.capacity() * 9
+            + self.groups.capacity() * size_of::<Group>()
+            + self.bytes.capacity()
+    }
+}
+
 /// Symbols that stand behind each other in a cache.
 #[derive(Debug, Clone, Copy)]
 struct Group {

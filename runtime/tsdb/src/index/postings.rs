@@ -47,6 +47,14 @@ impl Postings {
         }
     }
 
+    /// Bytes held in memory of its own; what lies in the index is not counted.
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Kind::Stored(_) => 0,
+            Kind::Made(list) => list.capacity() * 4,
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

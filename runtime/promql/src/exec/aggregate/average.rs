@@ -1,11 +1,12 @@
 //! `avg`: the compensated sum divided at the end, or, where the sum would overflow, a running mean from there on.
 
+use prom_model::neumaier_add;
 use promql_syntax::Span;
 
 use super::fold::Fold;
-use super::histograms::{HistogramSums, Mean};
-use super::sum::kahan_add;
+use super::histograms::HistogramSums;
 use crate::exec::Run;
+use crate::exec::histogram_sum::Mean;
 use crate::{Column, Point, QueryError, Row};
 
 /// `avg`
@@ -92,7 +93,7 @@ impl Step {
             return;
         }
         if !self.is_mean {
-            let (sum, compensation) = kahan_add(value, self.value, self.compensation);
+            let (sum, compensation) = neumaier_add(value, self.value, self.compensation);
             if !sum.is_infinite() {
                 (self.value, self.compensation) = (sum, compensation);
                 return;
@@ -103,6 +104,6 @@ impl Step {
         }
         let part = (self.count - 1.0) / self.count;
         (self.value, self.compensation) =
-            kahan_add(value / self.count, part * self.value, part * self.compensation);
+            neumaier_add(value / self.count, part * self.value, part * self.compensation);
     }
 }

@@ -5,9 +5,9 @@ use crate::exec::{Operator, Run};
 use crate::{Column, Held, QueryError, Row};
 
 /// How series become one. The state of a group has a place for each step.
-pub(super) trait Fold {
+pub(super) trait Fold: Send {
     /// What a group keeps.
-    type State;
+    type State: Send;
 
     /// A group that has seen nothing.
     fn start(&self, steps: usize) -> Self::State;

@@ -1,10 +1,12 @@
 //! `sum`: Neumaier's compensated sums, one per step, added in the order of the series.
 
+use prom_model::neumaier_add;
 use promql_syntax::Span;
 
 use super::fold::Fold;
-use super::histograms::{HistogramSums, Mean};
+use super::histograms::HistogramSums;
 use crate::exec::Run;
+use crate::exec::histogram_sum::Mean;
 use crate::{Bits, Column, QueryError, Row};
 
 /// `sum`
@@ -19,15 +21,6 @@ pub(super) struct SumState {
     compensations: Vec<f64>,
     seen: Bits,
     histograms: HistogramSums,
-}
-
-/// Adds `value` to a compensated sum; gives the new sum and compensation. The sum proper is both added up.
-#[inline(always)]
-pub(in crate::exec) fn kahan_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
-    let total = sum + value;
-    let lost = if sum.abs() >= value.abs() { (sum - total) + value } else { (value - total) + sum };
-    let compensation = if total.is_infinite() { 0.0 } else { compensation + lost };
-    (total, compensation)
 }
 
 impl Fold for Sum {
@@ -83,7 +76,7 @@ impl SumState {
             return;
         };
         if self.seen.get(step) {
-            (*sum, *compensation) = kahan_add(value, *sum, *compensation);
+            (*sum, *compensation) = neumaier_add(value, *sum, *compensation);
         } else {
             *sum = value;
             self.seen.insert(step);
@@ -99,7 +92,7 @@ impl SumState {
             let all = if values.len() == 64 { u64::MAX } else { (1 << values.len()) - 1 };
             if *present == all && *seen == all {
                 for ((sum, compensation), value) in sums.iter_mut().zip(compensations).zip(values) {
-                    (*sum, *compensation) = kahan_add(*value, *sum, *compensation);
+                    (*sum, *compensation) = neumaier_add(*value, *sum, *compensation);
                 }
             } else if *present == all && *seen == 0 {
                 sums.copy_from_slice(values);
@@ -110,7 +103,7 @@ impl SumState {
                         continue;
                     }
                     if *seen >> at & 1 == 1 {
-                        (*sum, *compensation) = kahan_add(*value, *sum, *compensation);
+                        (*sum, *compensation) = neumaier_add(*value, *sum, *compensation);
                     } else {
                         *sum = *value;
                     }

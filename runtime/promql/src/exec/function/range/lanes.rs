@@ -3,7 +3,7 @@
 
 use std::array::from_fn;
 
-use crate::exec::aggregate::kahan_add;
+use prom_model::neumaier_add;
 
 /// Ranges that go side by side.
 const LANES: usize = 4;
@@ -28,7 +28,7 @@ pub(super) trait Running<const NUMBERS: usize> {
 /// A step and the samples in its range.
 type Range<'a, S> = (usize, &'a [S]);
 
-/// Adds a value to a compensated sum in each lane, to the bit as `kahan_add` does in one.
+/// Adds a value to a compensated sum in each lane, to the bit as `neumaier_add` does in one.
 #[inline(always)]
 pub(super) fn add_compensated<const N: usize, const CAREFUL: bool>(
     values: [f64; N],
@@ -37,7 +37,7 @@ pub(super) fn add_compensated<const N: usize, const CAREFUL: bool>(
 ) {
     if CAREFUL {
         for lane in 0..N {
-            (sums[lane], lost[lane]) = kahan_add(values[lane], sums[lane], lost[lane]);
+            (sums[lane], lost[lane]) = neumaier_add(values[lane], sums[lane], lost[lane]);
         }
         return;
     }

@@ -3,13 +3,13 @@
 use std::array::from_fn;
 use std::sync::Arc;
 
-use prom_model::{Added, CounterResetHint, FloatHistogram, IncompatibleBuckets};
+use prom_model::{FloatHistogram, IncompatibleBuckets, neumaier_add};
 
 use super::RangeFunction;
 use super::exact::ExactSums;
 use super::lanes::{Running, add_compensated, each_range};
 use super::window::{Window, put_floats, say_if_ignored, windows};
-use crate::exec::aggregate::kahan_add;
+use crate::exec::histogram_sum::{HistogramSum, Mean};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Annotation, Column, QueryError};
 
@@ -100,7 +100,7 @@ impl Running<2> for Adding {
 
 fn sum(values: &[f64]) -> f64 {
     let (sum, compensation) =
-        values.iter().fold((0.0, 0.0), |(sum, compensation), value| kahan_add(*value, sum, compensation));
+        values.iter().fold((0.0, 0.0), |(sum, compensation), value| neumaier_add(*value, sum, compensation));
     if sum.is_infinite() { sum } else { sum + compensation }
 }
 
@@ -112,7 +112,7 @@ fn mean(values: &[f64]) -> f64 {
     for next in rest {
         count += 1.0;
         if !is_mean {
-            let (sum, lost) = kahan_add(*next, value, compensation);
+            let (sum, lost) = neumaier_add(*next, value, compensation);
             if !sum.is_infinite() {
                 (value, compensation) = (sum, lost);
                 continue;
@@ -122,28 +122,9 @@ fn mean(values: &[f64]) -> f64 {
             compensation /= count - 1.0;
         }
         let part = (count - 1.0) / count;
-        (value, compensation) = kahan_add(next / count, part * value, part * compensation);
+        (value, compensation) = neumaier_add(next / count, part * value, part * compensation);
     }
     if is_mean { value + compensation } else { value / count + compensation / count }
-}
-
-/// What is said of the histograms of a range.
-#[derive(Default)]
-struct Notes {
-    saw_reset: bool,
-    saw_no_reset: bool,
-    reconciled: bool,
-}
-
-impl Notes {
-    fn hint(&mut self, histogram: &FloatHistogram) {
-        self.saw_reset |= histogram.counter_reset_hint == CounterResetHint::CounterReset;
-        self.saw_no_reset |= histogram.counter_reset_hint == CounterResetHint::NotCounterReset;
-    }
-
-    fn added(&mut self, added: Added) {
-        self.reconciled |= added.bounds_reconciled;
-    }
 }
 
 impl Sum {
@@ -153,95 +134,44 @@ impl Sum {
         series: &mut RangeSeries<'_>,
         args: &RangeArgs,
     ) -> Option<FloatHistogram> {
-        let mut notes = Notes::default();
-        let result = if self.is_mean {
-            histogram_mean(window.histograms, &mut notes)
-        } else {
-            histogram_sum(window.histograms, &mut notes)
-        };
-        match result {
+        let (first, rest) = window.histograms.split_first()?;
+        let mut sum = HistogramSum::of(first);
+        match self.add_up(&mut sum, rest) {
             Err(IncompatibleBuckets) => {
                 series.annotations.add(Annotation::mixed_exponential_custom(series.metric, args.range_span));
                 None
             }
-            Ok(value) => {
-                if notes.saw_reset && notes.saw_no_reset {
-                    series
-                        .annotations
-                        .add(Annotation::counter_reset_collision("aggregation", args.range_span));
+            Ok(reconciled) => {
+                if sum.hints_collide() {
+                    let note = Annotation::counter_reset_collision("aggregation", args.range_span);
+                    series.annotations.add(note);
                 }
-                if notes.reconciled {
+                let (value, also) = sum.total(self.mean_of(window.histograms.len())).ok()?;
+                if reconciled || also {
                     let note = Annotation::mismatched_custom_buckets("aggregation", args.range_span);
                     series.annotations.add(note);
                 }
-                value
+                Some(value)
             }
         }
     }
-}
 
-fn histogram_sum(
-    histograms: &[Arc<FloatHistogram>],
-    notes: &mut Notes,
-) -> Result<Option<FloatHistogram>, IncompatibleBuckets> {
-    let Some((first, rest)) = histograms.split_first() else { return Ok(None) };
-    let mut sum = FloatHistogram::clone(first);
-    notes.hint(first);
-    let mut compensation = None;
-    for histogram in rest {
-        notes.hint(histogram);
-        notes.added(sum.kahan_add(histogram, &mut compensation)?);
+    fn mean_of(&self, samples: usize) -> Mean {
+        if self.is_mean { Mean::Of { count: samples as f64 } } else { Mean::No }
     }
-    if let Some(compensation) = compensation {
-        notes.added(sum.add(&compensation)?);
-    }
-    Ok(Some(sum))
-}
 
-fn histogram_mean(
-    histograms: &[Arc<FloatHistogram>],
-    notes: &mut Notes,
-) -> Result<Option<FloatHistogram>, IncompatibleBuckets> {
-    let Some((first, rest)) = histograms.split_first() else { return Ok(None) };
-    let mut value = FloatHistogram::clone(first);
-    notes.hint(first);
-    let mut compensation: Option<FloatHistogram> = None;
-    let (mut count, mut is_mean) = (1.0, false);
-    for histogram in rest {
-        notes.hint(histogram);
-        count += 1.0;
-        if !is_mean {
-            let (mut sum, mut lost) = (value.clone(), compensation.clone());
-            notes.added(sum.kahan_add(histogram, &mut lost)?);
-            if !sum.has_overflow() {
-                (value, compensation) = (sum, lost);
-                continue;
-            }
-            is_mean = true;
-            value.div(count - 1.0);
-            if let Some(lost) = &mut compensation {
-                lost.div(count - 1.0);
-            }
+    /// Adds all; says whether custom bounds had to be reconciled.
+    fn add_up(
+        &self,
+        sum: &mut HistogramSum,
+        rest: &[Arc<FloatHistogram>],
+    ) -> Result<bool, IncompatibleBuckets> {
+        let mut reconciled = false;
+        for (before, histogram) in rest.iter().enumerate() {
+            reconciled |= sum.add(histogram, self.mean_of(before + 2))?;
         }
-        let part = (count - 1.0) / count;
-        if let Some(lost) = &mut compensation {
-            lost.mul(part);
-        }
-        let mut added = FloatHistogram::clone(histogram);
-        added.div(count);
-        value.mul(part);
-        notes.added(value.kahan_add(&added, &mut compensation)?);
+        Ok(reconciled)
     }
-    if !is_mean {
-        value.div(count);
-    }
-    if let Some(mut lost) = compensation {
-        if !is_mean {
-            lost.div(count);
-        }
-        value.add(&lost)?;
-    }
-    Ok(Some(value))
 }
 
 /// `stddev_over_time` and `stdvar_over_time`
