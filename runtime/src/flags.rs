@@ -10,6 +10,7 @@ pub(crate) mod path_or_content;
 pub(crate) mod reloader;
 pub(crate) mod request_logging;
 pub(crate) mod selector;
+pub(crate) mod tracing;
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub(crate) struct LogFlags {
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
     level: String,
     /// Log format
-    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", value_parser = ["logfmt", "json"])]
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", value_parser = ["logfmt", "json", "journald"])]
     format: String,
 }
 

@@ -6,12 +6,14 @@
 mod settings;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderValue};
-use reqwest::{Certificate, Client, Identity, Method, Proxy, RequestBuilder};
+use reqwest::{Client, Method, Proxy, RequestBuilder};
 use thiserror::Error;
+
+use crate::tls::{self, ClientTls, ClientTlsSettings, TlsError, TlsVersion};
 
 pub use settings::{BasicAuth, Settings, TlsConfig};
 
@@ -31,6 +33,9 @@ pub enum ClientError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// Its certificates cannot be used.
+    #[error("HTTP client configuration: tls_config")]
+    Tls(#[from] TlsError),
     /// What it says cannot be used.
     #[error("HTTP client: {0}")]
     Build(reqwest::Error),
@@ -55,8 +60,7 @@ impl HttpClient {
     /// # Errors
     /// When a file cannot be read, a certificate or a URL is malformed.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        // One provider of cryptography for the whole process; a second call changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = tls::provider();
         let transport = &settings.transport_config;
         let mut builder = Client::builder()
             .user_agent(concat!("pronoia/", env!("CARGO_PKG_VERSION")))
@@ -67,7 +71,7 @@ impl HttpClient {
         if let Some(url) = &settings.proxy_url {
             builder = builder.proxy(Proxy::all(url).map_err(ClientError::Build)?);
         }
-        builder = tls(builder, &settings.tls_config)?;
+        builder = with_tls(builder, &settings.tls_config)?;
         Ok(Self { client: builder.build().map_err(ClientError::Build)?, settings })
     }
 
@@ -108,34 +112,27 @@ impl HttpClient {
     }
 }
 
-fn tls(mut builder: reqwest::ClientBuilder, tls: &TlsConfig) -> Result<reqwest::ClientBuilder, ClientError> {
-    if let Some(path) = &tls.ca_file {
-        let pem = file("tls_config.ca_file", path)?;
-        let roots = Certificate::from_pem_bundle(&pem).map_err(ClientError::Build)?;
-        builder = builder.tls_certs_only(roots);
+/// Certificates are read again when they change, also those of the client.
+fn with_tls(builder: reqwest::ClientBuilder, tls: &TlsConfig) -> Result<reqwest::ClientBuilder, ClientError> {
+    let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+    let settings = ClientTlsSettings {
+        insecure_skip_verify: tls.insecure_skip_verify,
+        certificate: given(&tls.cert_file),
+        key: given(&tls.key_file),
+        ca: given(&tls.ca_file),
+        server_name: tls.server_name.clone().filter(|name| !name.is_empty()),
+        min_version: TlsVersion::V1_2,
+    };
+    let asked = settings.insecure_skip_verify
+        || settings.certificate.is_some()
+        || settings.key.is_some()
+        || settings.ca.is_some()
+        || settings.server_name.is_some();
+    if !asked {
+        return Ok(builder);
     }
-    match (&tls.cert_file, &tls.key_file) {
-        (Some(certificate), Some(key)) => {
-            let mut pem = file("tls_config.cert_file", certificate)?;
-            pem.push(b'\n');
-            pem.extend(file("tls_config.key_file", key)?);
-            builder = builder.identity(Identity::from_pem(&pem).map_err(ClientError::Build)?);
-        }
-        (None, None) => {}
-        _ => {
-            let text = "tls_config needs cert_file and key_file together";
-            return Err(ClientError::Settings(text.to_owned()));
-        }
-    }
-    if tls.server_name.is_some() {
-        let text =
-            "tls_config.server_name is not supported: give Prometheus' URL the name of its certificate";
-        return Err(ClientError::Settings(text.to_owned()));
-    }
-    if tls.insecure_skip_verify {
-        builder = builder.tls_danger_accept_invalid_certs(true);
-    }
-    Ok(builder)
+    let tls = ClientTls::new(&settings, &["h2", "http/1.1"])?;
+    Ok(builder.tls_backend_preconfigured(tls.to_config()))
 }
 
 #[expect(

@@ -3,6 +3,7 @@
 //! Components of Thanos share these surfaces byte for byte where users rely on them: log lines as go-kit prints them,
 //! `/metrics` as Go's client library prints it, `/-/healthy` and `/-/ready`, the API's envelope.
 
+mod base64;
 mod connections;
 pub mod duration;
 pub mod envelope;

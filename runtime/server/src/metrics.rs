@@ -2,6 +2,7 @@
 //!
 //! Names and types are those of the originals, so that dashboards and alerts keep working; see `runtime/PARITY.md`.
 
+pub mod process;
 mod text;
 
 use std::sync::Arc;

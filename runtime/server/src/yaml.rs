@@ -23,11 +23,12 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
 /// The key that looks most like the unknown one that the error names.
 fn nearest(line: &str) -> Option<&str> {
     let (_, after) = line.split_once("unknown field `")?;
-    let (unknown, known) = after.split_once('`')?;
+    let (unknown, after) = after.split_once('`')?;
+    let known = after.split_once("expected one of ").or_else(|| after.split_once("expected "))?.1;
     known
-        .split('`')
-        .skip(1)
-        .step_by(2)
+        .split(" at line ")
+        .next()?
+        .split(", ")
         .map(|known| (known, strsim::jaro_winkler(known, unknown)))
         .filter(|(_, likeness)| *likeness > 0.7)
         .max_by(|(_, a), (_, b)| a.total_cmp(b))

@@ -43,6 +43,8 @@ pub enum Compression {
     None,
     /// With snappy.
     Snappy,
+    /// With gzip, which collectors of traces know.
+    Gzip,
 }
 
 impl std::str::FromStr for Compression {
@@ -168,13 +170,20 @@ impl Service<Request<Body>> for Channel {
         if let Some(method) = &watch.method {
             method.started.inc();
         }
-        let packs = self.settings.compression == Compression::Snappy;
-        if packs {
-            request.headers_mut().insert(ENCODING, Encoding::Snappy.header());
+        let encoding = match self.settings.compression {
+            Compression::None => None,
+            Compression::Snappy => Some(Encoding::Snappy),
+            Compression::Gzip => Some(Encoding::Gzip),
+        };
+        if let Some(encoding) = encoding {
+            request.headers_mut().insert(ENCODING, encoding.header());
         }
         let request = request.map(|inner| {
             let body = Body::new(Counting { inner, counted: Counted::default(), count: Count::Sent(sent) });
-            if packs { Packed::wrap(body, Encoding::Snappy) } else { body }
+            match encoding {
+                Some(encoding) => Packed::wrap(body, encoding),
+                None => body,
+            }
         });
         let call = self.inner.call(request);
         Box::pin(async move {

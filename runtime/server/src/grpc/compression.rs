@@ -245,3 +245,6 @@ fn length_of(length: usize) -> Result<u32, Status> {
     u32::try_from(length)
         .map_err(|_| too_large("grpc: trying to send message larger than max", length, u32::MAX as usize))
 }
+
+#[cfg(test)]
+mod tests;

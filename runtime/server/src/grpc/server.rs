@@ -151,6 +151,7 @@ impl GrpcServer {
 
     /// Adds a service. Its own limit on the size of messages should be lifted: the server has one.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "a server and a service have no sum")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: Service<Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,

@@ -164,6 +164,6 @@ mod tests {
         let (one, two) = (new_request_id(), new_request_id());
         assert_eq!(one.len(), 26);
         assert_ne!(one, two);
-        assert!(one <= "7ZZZZZZZZZZZZZZZZZZZZZZZZZ".to_owned());
+        assert!(one.as_str() <= "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
     }
 }

@@ -48,7 +48,7 @@ where
         head.extend(pairs.take("msg"));
         head.append(&mut pairs.0);
         match self.format {
-            Format::Logfmt => writeln!(writer, "{}", logfmt(&head)),
+            Format::Logfmt | Format::Journald => writeln!(writer, "{}", logfmt(&head)),
             Format::Json => {
                 let object: Map<String, Value> =
                     head.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
@@ -74,10 +74,10 @@ fn level(level: Level) -> &'static str {
 
 /// Fields in the order of the call.
 #[derive(Default)]
-struct Pairs(Vec<(String, String)>);
+pub(super) struct Pairs(pub(super) Vec<(String, String)>);
 
 impl Pairs {
-    fn take(&mut self, key: &str) -> Option<(String, String)> {
+    pub(super) fn take(&mut self, key: &str) -> Option<(String, String)> {
         let index = self.0.iter().position(|(name, _)| name == key)?;
         Some(self.0.remove(index))
     }

@@ -57,6 +57,11 @@ impl ClientTls {
         let crypto = provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&crypto))
             .with_protocol_versions(&versions(settings.min_version, TlsVersion::V1_3)?)?;
+        let server_name = settings
+            .server_name
+            .clone()
+            .map(|name| ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name)))
+            .transpose()?;
         // A file that is named is read even where nothing is verified: a wrong name is found now.
         let named = settings.ca.as_ref().map(|path| roots("CA", path)).transpose()?;
         let builder = if settings.insecure_skip_verify {
@@ -64,7 +69,12 @@ impl ClientTls {
         } else {
             let authorities = Arc::new(named.map_or_else(system_roots, Ok)?);
             let verifier = WebPkiServerVerifier::builder_with_provider(authorities, crypto).build()?;
-            builder.with_webpki_verifier(verifier)
+            match server_name.clone() {
+                Some(name) => builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(NamedServer { verifier, name })),
+                None => builder.with_webpki_verifier(verifier),
+            }
         };
         let mut config = match (&settings.certificate, &settings.key) {
             (Some(certificate), Some(key)) => {
@@ -74,12 +84,14 @@ impl ClientTls {
             _ => return Err(TlsError::HalfPair { side: "client" }),
         };
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let server_name = settings
-            .server_name
-            .clone()
-            .map(|name| ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name)))
-            .transpose()?;
         Ok(Self { config: Arc::new(config), server_name })
+    }
+}
+
+impl ClientTls {
+    /// For a library that wants its own copy; the name that it takes from a URL does not matter if another one was given.
+    pub(crate) fn to_config(&self) -> ClientConfig {
+        ClientConfig::clone(&self.config)
     }
 }
 
@@ -88,6 +100,48 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
+}
+
+/// Takes a server with this name, wherever it was found.
+#[derive(Debug)]
+struct NamedServer {
+    verifier: Arc<WebPkiServerVerifier>,
+    name: ServerName<'static>,
+}
+
+impl ServerCertVerifier for NamedServer {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(certificate, intermediates, &self.name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Takes every server that has the key of the certificate it shows.

@@ -1,6 +1,6 @@
 //! A certificate and its key, read again when a file changed: rotation needs no restart.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -57,18 +57,18 @@ impl KeyPair {
 }
 
 #[expect(clippy::disallowed_methods, reason = "certificates come from files that the settings name")]
-fn modified(certificate: &PathBuf, key: &PathBuf) -> Modified {
-    let of = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+fn modified(certificate: &Path, key: &Path) -> Modified {
+    let of = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     (of(certificate), of(key))
 }
 
-fn load(certificate: &PathBuf, key: &PathBuf) -> Result<Arc<CertifiedKey>, TlsError> {
+fn load(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain = certificates("certificate", certificate)?;
     let private = PrivateKeyDer::from_pem_slice(&read("key", key)?)
-        .map_err(|_| TlsError::Empty { what: "private key", path: key.clone() })?;
+        .map_err(|_| TlsError::Empty { what: "private key", path: key.to_owned() })?;
     let pair = CertifiedKey::from_der(chain, private, &provider()).map_err(|cause| TlsError::Pair {
-        certificate: certificate.clone(),
-        key: key.clone(),
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
         cause,
     })?;
     Ok(Arc::new(pair))

@@ -337,3 +337,27 @@ async fn the_grace_period_ends_calls_that_do_not() {
     running.task.await.unwrap();
     assert!(hanging.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_packed_call_is_answered_packed_as_go_does() {
+    use std::io::{Read, Write};
+    let running = Running::start(GrpcSettings::default()).await;
+    let message = prost::Message::encode_to_vec(&Message { service: "word ".repeat(100) });
+    let mut packed = Vec::new();
+    snap::write::FrameEncoder::new(&mut packed).write_all(&message).unwrap();
+    let mut body = vec![1];
+    body.extend(u32::try_from(packed.len()).unwrap().to_be_bytes());
+    body.extend(packed);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let url = format!("http://{}{}", running.address, super::ticker::PATH);
+    let request = client.post(url).header("content-type", "application/grpc").header("te", "trailers");
+    let answer = request.header("grpc-encoding", "snappy").body(body).send().await.unwrap();
+    assert_eq!(answer.headers()["grpc-encoding"], "snappy");
+    let bytes = answer.bytes().await.unwrap();
+    assert_eq!(bytes[0], 1);
+    let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
+    let mut plain = Vec::new();
+    snap::read::FrameDecoder::new(&bytes[5..5 + length]).read_to_end(&mut plain).unwrap();
+    assert_eq!(plain, message);
+}

@@ -2,4 +2,7 @@
 
 mod certificates;
 mod grpc_calls;
+mod http_server;
+mod run_group;
 mod ticker;
+mod traces;
