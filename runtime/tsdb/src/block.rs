@@ -21,7 +21,7 @@ pub use meta::{BlockDescription, BlockMeta, BlockStats, Compaction};
 pub use reader::{BlockReader, BlockScan};
 pub use repair::{RepairError, repair};
 pub use segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
-pub use segments::{CHUNK_BYTES_MAX, ChunkReader, Segments, StoredChunk};
+pub use segments::{CHUNK_BYTES_MAX, ChunkReader, Segments, StoredChunk, decode_chunk};
 pub use tombstones::{Interval, Tombstones};
 pub use writer::{BlockWriteError, BlockWriter, ChunkData};
 

@@ -4,10 +4,12 @@
 //! 32nd place stays in memory, all else is read when asked for. Series are pairs of symbol numbers; text is made of them on
 //! demand, in a [`LabelArena`]. [`IndexWriter`] writes format 2. The bytes are drawn in `docs/index.md`.
 
+mod fetched;
 mod label_index;
 mod labels;
 mod matching;
 mod offsets;
+mod plan;
 mod postings;
 mod reader;
 mod series;
@@ -20,6 +22,7 @@ pub use label_index::LabelIndex;
 pub use labels::{LabelArena, SymbolCache};
 pub use offsets::{PostingsEntry, PostingsWalk};
 pub(crate) use offsets::{check_place, walk_entries};
+pub use plan::{LabelExtent, MatcherPlan, PostingsUnion};
 pub use postings::Postings;
 pub use reader::{IndexReader, SeriesReader, SeriesScan};
 pub use series::{ChunkMeta, ChunkRef, Series, SeriesRef};

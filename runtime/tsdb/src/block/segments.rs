@@ -1,7 +1,9 @@
 //! Segments: files of chunks; `docs/block.md`, "Segments".
 
+use std::sync::Arc;
+
 use crate::corruption::{Corruption, Fault, Section};
-use crate::encoding::{Reader, crc32c};
+use crate::encoding::{At, Reader, crc32c};
 use crate::index::ChunkRef;
 use crate::stored::{StoredFile, Window};
 
@@ -99,30 +101,57 @@ impl ChunkReader<'_> {
 
 /// Reads the chunk at an offset of a segment and verifies its checksum. Also gives the offset behind it.
 pub(crate) fn read_chunk(window: &mut Window, offset: u64) -> Result<(StoredChunk<'_>, u64), Corruption> {
-    let fail = |window: &Window, fault| window.file().corruption(Section::Chunk, offset, fault);
     if offset < HEADER_BYTES {
-        return Err(fail(window, Fault::Rule("a chunk inside of the header")));
+        let fault = Fault::Rule("a chunk inside of the header");
+        return Err(window.file().corruption(Section::Chunk, offset, fault));
     }
-    let mut reader = Reader::new(window.peek(Section::Chunk, offset, 10, u64::MAX)?, offset);
-    let length = reader.uvarint();
-    let start = reader.offset();
-    let length = length.map_err(|at| window.file().at(Section::Chunk, at))?;
+    let name = Arc::clone(window.file().name());
+    let head = window.peek(Section::Chunk, offset, 10, u64::MAX)?;
+    let whole = chunk_length(head, offset).map_err(|at| named(&name, at))?;
+    window.file().check_range(Section::Chunk, offset, whole, u64::MAX)?;
+    let bytes = window.get(Section::Chunk, offset, whole)?;
+    let (chunk, length) = decode_chunk(bytes, offset).map_err(|at| named(&name, at))?;
+    Ok((chunk, offset.saturating_add(length as u64)))
+}
+
+/// Reads a chunk out of bytes that begin with it, `offset` bytes from the start of its segment, and verifies its checksum.
+/// Also gives how many bytes it takes, with length and checksum.
+///
+/// # Errors
+/// [`Fault::Short`] where the bytes end too early, and as [`ChunkReader::read`]; to be named with [`crate::Corruption`].
+pub fn decode_chunk(bytes: &[u8], offset: u64) -> Result<(StoredChunk<'_>, usize), At> {
+    let fail = |fault| At { offset, fault };
+    if offset < HEADER_BYTES {
+        return Err(fail(Fault::Rule("a chunk inside of the header")));
+    }
+    let length = chunk_length(bytes, offset)? as usize;
+    let Some(whole) = bytes.get(..length) else {
+        return Err(fail(Fault::Short { missing: length.saturating_sub(bytes.len()) as u64 }));
+    };
+    let mut reader = Reader::new(whole, offset);
+    reader.uvarint()?;
+    let Some((content, sum)) = reader.rest().split_last_chunk::<4>() else {
+        return Err(fail(Fault::Short { missing: 4 }));
+    };
+    let (expected, found) = (u32::from_be_bytes(*sum), crc32c(content));
+    if expected != found {
+        return Err(fail(Fault::Checksum { expected, found }));
+    }
+    let (encoding, data) = content.split_first().unwrap_or((&0, &[]));
+    Ok((StoredChunk { encoding: *encoding, data }, length))
+}
+
+/// How many bytes a chunk takes with length, encoding and checksum.
+fn chunk_length(head: &[u8], offset: u64) -> Result<u64, At> {
+    let mut reader = Reader::new(head, offset);
+    let length = reader.uvarint()?;
     if length > CHUNK_BYTES_MAX {
         let fault = Fault::OutOfRange { what: "length of a chunk", value: length, max: CHUNK_BYTES_MAX };
-        return Err(fail(window, fault));
+        return Err(At { offset, fault });
     }
-    // Encoding, data, checksum.
-    let whole = length.saturating_add(5);
-    window.file().check_range(Section::Chunk, start, whole, u64::MAX)?;
-    let sums = window.get(Section::Chunk, start, whole)?.split_last_chunk::<4>();
-    let sums = sums.map(|(content, sum)| (u32::from_be_bytes(*sum), crc32c(content)));
-    match sums {
-        Some((expected, found)) if expected == found => {}
-        Some((expected, found)) => return Err(fail(window, Fault::Checksum { expected, found })),
-        None => return Err(fail(window, Fault::Short { missing: 4 })),
-    }
-    let bytes = window.get(Section::Chunk, start, whole)?;
-    let content = bytes.get(..bytes.len().saturating_sub(4)).unwrap_or(&[]);
-    let (encoding, data) = content.split_first().unwrap_or((&0, &[]));
-    Ok((StoredChunk { encoding: *encoding, data }, start.saturating_add(whole)))
+    Ok(reader.offset().saturating_sub(offset).saturating_add(length).saturating_add(5))
+}
+
+fn named(file: &Arc<str>, at: At) -> Corruption {
+    Corruption { file: Arc::clone(file), section: Section::Chunk, offset: at.offset, fault: at.fault }
 }

@@ -42,7 +42,7 @@ pub(crate) fn postings_for_matchers(
 
 /// Which values of a label are wanted.
 #[derive(Debug, PartialEq, Eq)]
-enum Values<'a> {
+pub(crate) enum Values<'a> {
     None,
     All,
     /// These, in order.
@@ -54,7 +54,7 @@ enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn satisfying(matcher: &'a Matcher) -> Self {
+    pub(crate) fn satisfying(matcher: &'a Matcher) -> Self {
         let listed = matcher.regex().and_then(|regex| regex.literals());
         match (matcher.op(), listed) {
             (MatchOp::Equal, _) => Values::Listed(vec![matcher.value()]),
@@ -69,7 +69,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn violating(matcher: &'a Matcher) -> Self {
+    pub(crate) fn violating(matcher: &'a Matcher) -> Self {
         let listed = matcher.regex().and_then(|regex| regex.literals());
         match (matcher.op(), listed) {
             (MatchOp::NotEqual, _) => Values::Listed(vec![matcher.value()]),

@@ -39,6 +39,31 @@ impl Postings {
         Postings(Kind::Made(list))
     }
 
+    /// A list from numbers that ascend strictly; `None` where they do not.
+    pub fn from_ascending(list: Vec<u32>) -> Option<Self> {
+        list.is_sorted_by(|one, next| one < next).then_some(Postings(Kind::Made(list)))
+    }
+
+    /// Only the first `count` series.
+    #[must_use]
+    pub fn first(self, count: usize) -> Self {
+        match self.0 {
+            Kind::Stored(mut bytes) => {
+                bytes.truncate(count.saturating_mul(4));
+                Postings(Kind::Stored(bytes))
+            }
+            Kind::Made(mut list) => {
+                list.truncate(count);
+                Postings(Kind::Made(list))
+            }
+        }
+    }
+
+    /// Bytes that the list takes in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.len().saturating_mul(4)
+    }
+
     /// How many series.
     pub fn len(&self) -> usize {
         match &self.0 {
@@ -196,6 +221,11 @@ impl Union {
     pub(crate) fn add_content(&mut self, content: &[u8]) {
         let (numbers, _) = content.get(4..).unwrap_or(&[]).as_chunks::<4>();
         self.extend(numbers.iter().map(|four| u32::from_be_bytes(*four)));
+    }
+
+    /// Bytes that are held now.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.numbers.capacity().saturating_mul(4)
     }
 
     fn add(&mut self, list: &Postings) {

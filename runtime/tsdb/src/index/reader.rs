@@ -7,19 +7,20 @@ use bytes::Bytes;
 use prom_model::Matcher;
 
 use crate::corruption::{Corruption, Fault, Section};
-use crate::encoding::{Reader, crc32c};
+use crate::encoding::Reader;
 use crate::stored::{StoredFile, Window};
 
 use super::labels::{LabelArena, SymbolCache};
 use super::matching;
 use super::offsets::{PostingsTable, PostingsWalk};
+use super::plan::split_checksum;
 use super::postings::{self, Postings, Union};
 use super::series::{Series, SeriesRef};
 use super::symbols::Symbols;
 use super::toc::{Toc, Version};
 
 /// The longest entry of a series that is read: a million chunks take less.
-const SERIES_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const SERIES_BYTES_MAX: u64 = 16 << 20;
 
 /// An open index. Shared freely between threads: nothing in it changes.
 #[derive(Debug, Clone)]
@@ -188,7 +189,7 @@ impl IndexReader {
         let bytes = self.file.bytes().read_range(start, length.saturating_add(4));
         let bytes: Bytes = bytes.map_err(|error| self.file.io(Section::Postings, start, &error))?;
         let content = bytes.slice(..bytes.len().saturating_sub(4));
-        self.check_list(&bytes, start)?;
+        check_list(&self.file, self.version, &self.toc, &bytes, start)?;
         Postings::decode(content, start).map_err(|at| self.file.at(Section::Postings, at))
     }
 
@@ -206,34 +207,34 @@ impl IndexReader {
         self.file.check_range(Section::Postings, offset, length.saturating_add(8), end)?;
         let start = offset.saturating_add(4);
         let bytes = window.get(Section::Postings, start, length.saturating_add(4))?;
-        self.check_list(bytes, start)?;
+        check_list(&self.file, self.version, &self.toc, bytes, start)?;
         let content = bytes.get(..bytes.len().saturating_sub(4)).unwrap_or(&[]);
         postings::check(content, start).map_err(|at| self.file.at(Section::Postings, at))?;
         union.add_content(content);
         Ok(())
     }
+}
 
-    /// Checks the checksum behind a list and that its first and last series lie among the series.
-    fn check_list(&self, bytes: &[u8], start: u64) -> Result<(), Corruption> {
-        let Some((content, sum)) = bytes.split_last_chunk::<4>() else {
-            return Err(self.file.corruption(Section::Postings, start, Fault::Short { missing: 4 }));
-        };
-        let (expected, found) = (u32::from_be_bytes(*sum), crc32c(content));
-        if expected != found {
-            return Err(self.file.corruption(Section::Postings, start, Fault::Checksum { expected, found }));
+/// Checks the checksum behind a list and that its first and last series lie among the series.
+pub(crate) fn check_list(
+    file: &StoredFile,
+    version: Version,
+    toc: &Toc,
+    bytes: &[u8],
+    start: u64,
+) -> Result<(), Corruption> {
+    let content = split_checksum(bytes).map_err(|fault| file.corruption(Section::Postings, start, fault))?;
+    let (numbers, _) = content.get(4..).unwrap_or(&[]).as_chunks::<4>();
+    for number in [numbers.first(), numbers.last()].into_iter().flatten() {
+        let value = u64::from(u32::from_be_bytes(*number));
+        let offset = value.saturating_mul(version.series_unit());
+        if offset < toc.series || offset >= toc.series_end() {
+            let max = toc.series_end() / version.series_unit();
+            let fault = Fault::OutOfRange { what: "reference to a series", value, max };
+            return Err(file.corruption(Section::Postings, start, fault));
         }
-        let (numbers, _) = content.get(4..).unwrap_or(&[]).as_chunks::<4>();
-        for number in [numbers.first(), numbers.last()].into_iter().flatten() {
-            let value = u64::from(u32::from_be_bytes(*number));
-            let offset = value.saturating_mul(self.version.series_unit());
-            if offset < self.toc.series || offset >= self.toc.series_end() {
-                let max = self.toc.series_end() / self.version.series_unit();
-                let fault = Fault::OutOfRange { what: "reference to a series", value, max };
-                return Err(self.file.corruption(Section::Postings, start, fault));
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Reads single series; has a buffer of its own, so each caller has its own reader.
@@ -270,13 +271,10 @@ impl<'a> SeriesReader<'a> {
         }
         let (start, length) = self.extent(offset)?;
         let bytes = self.window.get(Section::Series, start, length.saturating_add(4))?;
-        let Some((content, sum)) = bytes.split_last_chunk::<4>() else {
-            return Err(fail(&self.window, Fault::Short { missing: 4 }));
+        let content = match split_checksum(bytes) {
+            Ok(content) => content,
+            Err(fault) => return Err(fail(&self.window, fault)),
         };
-        let (expected, found) = (u32::from_be_bytes(*sum), crc32c(content));
-        if expected != found {
-            return Err(fail(&self.window, Fault::Checksum { expected, found }));
-        }
         if let Err(at) = series.decode(&mut Reader::new(content, start)) {
             return Err(self.window.file().at(Section::Series, at));
         }
