@@ -2,6 +2,7 @@
 
 mod reloader;
 mod sidecar;
+mod store;
 mod tools;
 
 use anyhow::Context;
@@ -21,6 +22,7 @@ pub(crate) fn components() -> Vec<(Command, Run)> {
     vec![
         (reloader::command(), reloader::run),
         (sidecar::command(), sidecar::run),
+        (store::command(), store::run),
         (tools::command(), tools::run),
     ]
 }

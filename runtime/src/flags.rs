@@ -1,5 +1,6 @@
 //! Flags that several components share, as Thanos spells them.
 
+pub(crate) mod bytes;
 pub(crate) mod go_only;
 pub(crate) mod grpc;
 pub(crate) mod http;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use prom_model::PromDuration;
+use server::duration::GoDuration;
 use server::http_client::{HttpClient, Settings};
 use server::logging::{self, Format};
 
@@ -76,4 +79,10 @@ impl PrometheusFlags {
 #[expect(clippy::disallowed_methods, reason = "commands are the world outside")]
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A duration of a flag in the terms of blocks.
+pub(crate) fn prom_duration(duration: GoDuration) -> anyhow::Result<PromDuration> {
+    let millis = i64::try_from(duration.0.as_millis()).context("a duration that is too long")?;
+    Ok(PromDuration::from_millis(millis))
 }

@@ -1,6 +1,6 @@
 //! `pronoiad tools`: one-off jobs on buckets and databases.
 
-mod bucket;
+pub(in crate::commands) mod bucket;
 mod output;
 mod progress;
 mod promqltest;

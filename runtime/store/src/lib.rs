@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod about;
+pub mod bucket;
 mod grpc;
 mod limited;
 pub mod prometheus;

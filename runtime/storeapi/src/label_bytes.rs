@@ -122,6 +122,29 @@ impl LabelBytes {
     }
 }
 
+/// Writes many label sets one after another; those that are near each other share a piece of memory.
+#[derive(Debug, Default)]
+pub struct LabelWriter(BytesMut);
+
+/// So much memory is taken at once.
+const ARENA_BYTES: usize = 64 << 10;
+
+impl LabelWriter {
+    /// Adds a label to the set that is being written; the caller adds them sorted by name.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let wanted = name.len() + value.len() + 24;
+        if self.0.capacity() - self.0.len() < wanted && self.0.is_empty() {
+            self.0 = BytesMut::with_capacity(ARENA_BYTES.max(wanted));
+        }
+        push(&mut self.0, name, value);
+    }
+
+    /// The labels that were added since the last set.
+    pub fn finish(&mut self) -> LabelBytes {
+        LabelBytes(self.0.split().freeze())
+    }
+}
+
 impl fmt::Debug for LabelBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes| String::from_utf8_lossy(bytes);

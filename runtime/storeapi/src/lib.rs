@@ -19,7 +19,7 @@ pub use chunked_read::chunked_read;
 pub use codec::WireError;
 pub use frame::{Series, SeriesFrame};
 pub use generated::{DESCRIPTORS, hints, info, prometheus, thanos};
-pub use label_bytes::{LabelBytes, Pairs};
+pub use label_bytes::{LabelBytes, LabelWriter, Pairs};
 pub use matchers::{MatcherError, from_wire, to_wire};
 pub use shard::Shard;
 

@@ -19,7 +19,7 @@ fn version_and_help_go_to_standard_output() {
     assert!(help.status.success() && help.stderr.is_empty());
     let help = text(&help.stdout);
     assert!(help.contains("Usage: pronoiad <COMPONENT> [FLAGS]"), "{help}");
-    assert!(help.contains("Components in this build: reloader, tools"), "{help}");
+    assert!(help.contains("Components in this build: reloader, sidecar, store, tools"), "{help}");
 }
 
 #[test]
@@ -40,12 +40,15 @@ fn an_unknown_component_is_a_usage_error_that_lists_what_there_is() {
             "quary",
             "error: unknown component `quary`\ndid you mean `query`? It is planned, but not part of this build\n",
         ),
-        ("store", "error: unknown component `store`\n`store` is planned, but not part of this build\n"),
+        ("compact", "error: unknown component `compact`\n`compact` is planned, but not part of this build\n"),
         ("zebra", "error: unknown component `zebra`\n"),
     ] {
         let output = pronoiad(&[name, "--http-address=127.0.0.1:0"]);
         assert_eq!(output.status.code(), Some(2), "{name}");
-        assert_eq!(text(&output.stderr), format!("{want}Components in this build: reloader, tools\n"));
+        assert_eq!(
+            text(&output.stderr),
+            format!("{want}Components in this build: reloader, sidecar, store, tools\n")
+        );
         assert!(output.stdout.is_empty());
     }
 }

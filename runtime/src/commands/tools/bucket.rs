@@ -15,6 +15,7 @@ mod retention;
 mod rewrite;
 mod upload_blocks;
 mod verify;
+pub(in crate::commands) mod viewer;
 mod web;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -24,9 +25,8 @@ use anyhow::Context;
 use block::{BlockId, Meta};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use objstore::BucketRef;
-use prom_model::{Clock, PromDuration, SystemClock};
+use prom_model::{Clock, SystemClock};
 use prometheus_client::registry::Registry;
-use server::duration::GoDuration;
 
 use self::open::open;
 use crate::flags::objstore::ObjstoreFlags;
@@ -124,10 +124,4 @@ fn flags<F: FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<F> {
 /// The fields of a meta.json, also those that are not known here.
 fn meta_json(meta: &Meta) -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::from_slice(&meta.to_bytes()?)?)
-}
-
-/// A duration of a flag in the terms of blocks.
-fn prom_duration(duration: GoDuration) -> anyhow::Result<PromDuration> {
-    let millis = i64::try_from(duration.0.as_millis()).context("a duration that is too long")?;
-    Ok(PromDuration::from_millis(millis))
 }

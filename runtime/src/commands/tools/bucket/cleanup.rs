@@ -12,6 +12,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Tool;
 use super::fetch::fetch;
+use crate::flags::prom_duration;
 use crate::flags::selector::SelectorFlags;
 
 /// Deletes blocks whose deletion mark is old enough, and uploads that were given up
@@ -36,11 +37,11 @@ pub(super) struct Flags {
 pub(super) async fn run(flags: Flags, tool: &Tool) -> anyhow::Result<()> {
     let tool = &tool.with_concurrency(flags.concurrency);
     let bucket = &*tool.bucket;
-    let delay = super::prom_duration(flags.delete_delay)?;
+    let delay = prom_duration(flags.delete_delay)?;
     let filters: Vec<Box<dyn Filter>> = vec![
         Box::new(flags.selector.filter()?),
-        Box::new(ConsistencyDelay(super::prom_duration(flags.consistency_delay)?)),
-        Box::new(IgnoreDeletionMarks(super::prom_duration(GoDuration(flags.delete_delay.0 / 2))?)),
+        Box::new(ConsistencyDelay(prom_duration(flags.consistency_delay)?)),
+        Box::new(IgnoreDeletionMarks(prom_duration(GoDuration(flags.delete_delay.0 / 2))?)),
         Box::new(Duplicates),
     ];
     info!(msg = "syncing blocks metadata");

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use super::Tool;
 use super::fetch::fetch;
+use crate::flags::prom_duration;
 use crate::flags::selector::SelectorFlags;
 
 /// Marks blocks for deletion that are older than their resolution is kept; let no compactor run meanwhile
@@ -60,9 +61,9 @@ pub(super) async fn run(flags: Flags, tool: &Tool) -> anyhow::Result<()> {
     let tool = &tool.with_concurrency(flags.concurrency);
     let filters: Vec<Box<dyn Filter>> = vec![
         Box::new(flags.selector.filter()?),
-        Box::new(ConsistencyDelay(super::prom_duration(flags.consistency_delay)?)),
+        Box::new(ConsistencyDelay(prom_duration(flags.consistency_delay)?)),
         Box::new(Duplicates),
-        Box::new(IgnoreDeletionMarks(super::prom_duration(GoDuration(flags.delete_delay.0 / 2))?)),
+        Box::new(IgnoreDeletionMarks(prom_duration(GoDuration(flags.delete_delay.0 / 2))?)),
     ];
     let blocks = fetch(tool, filters, super::FOREVER).await?;
     if !flags.dry_run {

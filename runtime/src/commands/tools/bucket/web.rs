@@ -1,8 +1,5 @@
 //! `tools bucket web`: the block viewer, a page and its API over the blocks of a bucket.
 
-mod api;
-mod page;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +18,8 @@ use server::probe::Probe;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::api::Api;
 use super::Tool;
+use super::viewer::{Viewer, page};
 use crate::commands::stop_on_signal;
 use crate::flags::HttpFlags;
 use crate::flags::selector::{SelectorFlags, TimeRangeFlags};
@@ -101,12 +98,12 @@ pub(super) async fn run(flags: Flags, tool: Tool, mut registry: Registry) -> any
     ];
     let config = FetcherConfig::default();
     let fetcher = Fetcher::new(Arc::clone(&tool.bucket), Arc::new(tool.clock), config, filters, metrics);
-    let api = Api::new(tool, fetcher, flags.label, timeout, !flags.disable_admin_operations);
+    let viewer = Viewer::new(tool.bucket, flags.label, !flags.disable_admin_operations);
     let server = flags.http.listen().await?;
     info!(msg = "listening for requests", service = "http/server", address = %server.address());
     let (probe, stop) = (Probe::new(), CancellationToken::new());
     let signals = stop_on_signal(stop.clone())?;
-    let inner = api.routes(!flags.disable_cors).merge(page::routes());
+    let inner = viewer.routes(!flags.disable_cors);
     let routes = if route.is_empty() {
         inner
     } else {
@@ -122,7 +119,7 @@ pub(super) async fn run(flags: Flags, tool: Tool, mut registry: Registry) -> any
     let serving = tokio::spawn(server.run(routes, Metrics::new(registry), probe, stop.clone(), grace));
     while !stop.is_cancelled() {
         // After a failure the next look comes soon.
-        let pause = if api.refresh().await { refresh } else { refresh.min(MINUTE) };
+        let pause = if look(&fetcher, &viewer, timeout).await { refresh } else { refresh.min(MINUTE) };
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
@@ -131,4 +128,16 @@ pub(super) async fn run(flags: Flags, tool: Tool, mut registry: Registry) -> any
     serving.await.context("HTTP server")??;
     signals.abort();
     Ok(())
+}
+
+/// Reads the bucket; `false` when that failed and what was seen before is still shown.
+async fn look(fetcher: &Fetcher, viewer: &Viewer, timeout: Duration) -> bool {
+    let seen = match tokio::time::timeout(timeout, fetcher.fetch()).await {
+        Ok(Ok(view)) => Ok(view),
+        Ok(Err(failure)) => Err(format!("{:#}", anyhow::Error::from(failure))),
+        Err(_) => Err(format!("not read within --timeout={timeout:?}")),
+    };
+    let good = seen.is_ok();
+    viewer.set_global(seen.as_ref().map_err(Clone::clone));
+    good
 }

@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router {
 }
 
 /// The page itself.
-pub(super) async fn page() -> impl IntoResponse {
+pub(in crate::commands) async fn page() -> impl IntoResponse {
     file("text/html; charset=utf-8", HTML)
 }
 

@@ -1,10 +1,11 @@
-//! The API of the block viewer: `GET /api/v1/blocks`, `POST /api/v1/blocks/mark`.
+//! The block viewer: a page, and its API `GET /api/v1/blocks`, `POST /api/v1/blocks/mark`.
 //!
 //! The answer has the original's fields, and beside them what the page shows more: marks, blocks without metadata, and
 //! whether marking is allowed.
 
+pub(in crate::commands) mod page;
+
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
@@ -12,26 +13,32 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use block::{DeletionMark, Fetcher, Mark, NoCompactMark, NoCompactReason, NoDownsampleMark, View};
-use prom_model::{Clock, TimestampMs};
+use block::{DeletionMark, Mark, NoCompactMark, NoCompactReason, NoDownsampleMark, View};
+use objstore::{Bucket, BucketRef};
+use prom_model::{Clock, SystemClock, TimestampMs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use server::envelope::{self, ErrorType};
 use tracing::{error, info};
 use tsdb::BlockId;
 
-use crate::commands::tools::bucket::{Tool, meta_json};
+use super::meta_json;
 
-/// The API and what it knows.
+/// What the page and its API show; clones share it.
 #[derive(Clone)]
-pub(super) struct Api(Arc<Inner>);
+pub(in crate::commands) struct Viewer(Arc<Inner>);
 
 struct Inner {
-    tool: Tool,
-    fetcher: Fetcher,
-    timeout: Duration,
+    bucket: BucketRef,
     admin: bool,
-    global: RwLock<Blocks>,
+    shown: RwLock<Shown>,
+}
+
+struct Shown {
+    /// What there is in the bucket.
+    global: Blocks,
+    /// What this program serves of it.
+    loaded: Blocks,
 }
 
 /// What was seen when the bucket was last read.
@@ -50,62 +57,73 @@ struct Blocks {
 /// What Go writes for a time that was never set.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-impl Api {
-    pub(super) fn new(tool: Tool, fetcher: Fetcher, label: String, timeout: Duration, admin: bool) -> Self {
+impl Viewer {
+    /// A viewer that has seen nothing yet. `label` is the external label whose value is the title of a group; `admin` allows
+    /// marking.
+    pub(in crate::commands) fn new(bucket: BucketRef, label: String, admin: bool) -> Self {
         let global =
             Blocks { label, refreshed_at: NEVER.to_owned(), admin_operations: admin, ..Blocks::default() };
-        Api(Arc::new(Inner { tool, fetcher, timeout, admin, global: RwLock::new(global) }))
+        let loaded = Blocks { admin_operations: false, ..global.clone() };
+        Viewer(Arc::new(Inner { bucket, admin, shown: RwLock::new(Shown { global, loaded }) }))
     }
 
-    pub(super) fn routes(&self, cors: bool) -> Router {
+    /// The page and the API.
+    pub(in crate::commands) fn routes(&self, cors: bool) -> Router {
         let routes = Router::new()
             .route("/api/v1/blocks", get(blocks))
             .route("/api/v1/blocks/mark", post(mark))
             .with_state(self.clone());
-        match cors {
+        let routes = match cors {
             true => routes.layer(middleware::map_response(allow_other_sites)),
             false => routes,
-        }
+        };
+        routes.merge(page::routes())
     }
 
-    /// Reads the bucket; `false` when that failed and what was seen before is still shown.
-    pub(super) async fn refresh(&self) -> bool {
-        let inner = &self.0;
-        let seen = tokio::time::timeout(inner.timeout, inner.fetcher.fetch()).await;
-        let now = rfc3339(inner.tool.clock.now());
-        let result = match seen {
-            Ok(Ok(view)) => Ok(view),
-            Ok(Err(failure)) => Err(format!("{:#}", anyhow::Error::from(failure))),
-            Err(_) => Err(format!("not read within --timeout={:?}", inner.timeout)),
-        };
-        let mut global = inner.global.write().unwrap_or_else(PoisonError::into_inner);
+    /// Shows what there is in the bucket, or why that is not known: then what was seen before is still shown.
+    pub(in crate::commands) fn set_global(&self, seen: Result<&View, String>) {
+        let now = rfc3339(SystemClock.now());
+        let mut shown = self.0.shown.write().unwrap_or_else(PoisonError::into_inner);
+        let global = &mut shown.global;
         global.refreshed_at = now;
-        match result {
+        match seen {
             Ok(view) => {
-                global.blocks = view.metas.values().filter_map(|meta| meta_json(meta).ok()).collect();
-                global.marks = marks(&view);
-                global.partial = partial(&view);
-                global.err = None;
+                global.show(view);
                 info!(msg = "read the metadata of the blocks", blocks = global.blocks.len());
-                true
             }
             Err(failure) => {
                 error!(msg = "cannot read the blocks", err = failure);
                 global.err = Some(failure);
-                false
             }
         }
     }
 
+    /// Shows what this program serves.
+    pub(in crate::commands) fn set_loaded(&self, view: &View) {
+        let now = rfc3339(SystemClock.now());
+        let mut shown = self.0.shown.write().unwrap_or_else(PoisonError::into_inner);
+        shown.loaded.refreshed_at = now;
+        shown.loaded.show(view);
+    }
+
     /// Shows a mark at once, before the bucket is read again.
     fn remember(&self, id: BlockId, mark: Value) {
-        let mut global = self.0.global.write().unwrap_or_else(PoisonError::into_inner);
-        let marks = global.marks.entry(id.to_string()).or_insert_with(|| Value::Array(Vec::new()));
+        let mut shown = self.0.shown.write().unwrap_or_else(PoisonError::into_inner);
+        let marks = shown.global.marks.entry(id.to_string()).or_insert_with(|| Value::Array(Vec::new()));
         if let Some(marks) = marks.as_array_mut()
             && marks.iter().all(|known| known["marker"] != mark["marker"])
         {
             marks.push(mark);
         }
+    }
+}
+
+impl Blocks {
+    fn show(&mut self, view: &View) {
+        self.blocks = view.metas.values().filter_map(|meta| meta_json(meta).ok()).collect();
+        self.marks = marks(view);
+        self.partial = partial(view);
+        self.err = None;
     }
 }
 
@@ -127,14 +145,11 @@ struct ViewParameter {
     view: String,
 }
 
-/// This program loads no blocks, so the view `loaded` is empty.
-async fn blocks(State(api): State<Api>, Query(parameter): Query<ViewParameter>) -> Response {
-    let global = api.0.global.read().unwrap_or_else(PoisonError::into_inner).clone();
-    if parameter.view == "loaded" {
-        let label = global.label;
-        return envelope::success(Blocks { label, refreshed_at: NEVER.to_owned(), ..Blocks::default() });
-    }
-    envelope::success(global)
+async fn blocks(State(viewer): State<Viewer>, Query(parameter): Query<ViewParameter>) -> Response {
+    let shown = viewer.0.shown.read().unwrap_or_else(PoisonError::into_inner);
+    let blocks = if parameter.view == "loaded" { shown.loaded.clone() } else { shown.global.clone() };
+    drop(shown);
+    envelope::success(blocks)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,13 +161,13 @@ struct MarkParameters {
 }
 
 async fn mark(
-    State(api): State<Api>,
+    State(viewer): State<Viewer>,
     headers: HeaderMap,
     Query(query): Query<MarkParameters>,
     body: Result<Form<MarkParameters>, FormRejection>,
 ) -> Response {
     let bad = |message: &str| envelope::error(ErrorType::BadData, message);
-    if !api.0.admin {
+    if !viewer.0.admin {
         return bad("Admin operations are disabled");
     }
     // A page of another site may read the blocks, but must not mark them with the rights of whoever looks at it.
@@ -173,28 +188,28 @@ async fn mark(
         Ok(id) => id,
         Err(error) => return bad(&format!("ULID \"{id}\" is not valid: {error}")),
     };
-    let (tool, now) = (&api.0.tool, api.0.tool.clock.now());
+    let (bucket, now) = (viewer.0.bucket.as_ref(), SystemClock.now());
     let shown = match action.as_str() {
-        "DELETION" => put(tool, &DeletionMark::new(id, now, &*detail)).await,
-        "NO_COMPACTION" => put(tool, &NoCompactMark::new(id, now, NoCompactReason::Manual, &*detail)).await,
+        "DELETION" => put(bucket, &DeletionMark::new(id, now, &*detail)).await,
+        "NO_COMPACTION" => put(bucket, &NoCompactMark::new(id, now, NoCompactReason::Manual, &*detail)).await,
         other => return bad(&format!("not supported marker {other}")),
     };
     match shown {
         Ok(file) => {
             info!(msg = "block marked", block = %id, marker = file, details = detail);
-            api.remember(id, mark_json(file, &detail, now.as_millis().div_euclid(1000)));
+            viewer.remember(id, mark_json(file, &detail, now.as_millis().div_euclid(1000)));
             StatusCode::NO_CONTENT.into_response()
         }
         Err(failure) => bad(&format!("{failure:#}")),
     }
 }
 
-async fn put<M: Mark>(tool: &Tool, mark: &M) -> anyhow::Result<&'static str> {
+async fn put<M: Mark>(bucket: &dyn Bucket, mark: &M) -> anyhow::Result<&'static str> {
     let meta = block::layout::object(mark.block(), block::layout::META);
-    if !tool.bucket.exists(&meta).await? {
+    if !bucket.exists(&meta).await? {
         anyhow::bail!("there is no block {}", mark.block());
     }
-    block::write_mark(&*tool.bucket, mark).await?;
+    block::write_mark(bucket, mark).await?;
     Ok(M::FILE)
 }
 
