@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 the component failed, 2 the command line is wrong.
 
+mod arguments;
 mod commands;
 mod flags;
 
@@ -21,7 +22,11 @@ fn main() -> ExitCode {
     let components = commands::components();
     let names: Vec<String> = components.iter().map(|(command, _)| command.get_name().to_owned()).collect();
     let mut cli = cli(&names).subcommands(components.iter().map(|(command, _)| command.clone()));
-    let matches = match cli.try_get_matches_from_mut(std::env::args_os()) {
+    let arguments = match arguments::expanded(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(text) => return usage_error(&format!("error: {text}")),
+    };
+    let matches = match cli.try_get_matches_from_mut(arguments) {
         Ok(matches) => matches,
         Err(error) => error.exit(),
     };

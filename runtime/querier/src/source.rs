@@ -17,6 +17,7 @@ use std::sync::Arc;
 use budget::Budget;
 use promql::{Select, SeriesSet, SeriesSource, SourceError};
 use query::{Merging, Wanted};
+use server::trace::Caller;
 use store::{Context, Store};
 use storeapi::thanos::{PartialResponseStrategy, QueryHints, SeriesRequest};
 use storeapi::{Aggregate, to_wire};
@@ -38,6 +39,8 @@ pub struct StoreSource {
     /// What every call is made in; the token of each call is a child of this one.
     context: Context,
     turns: Arc<Semaphore>,
+    /// Whose query it is; threads that evaluate do not know.
+    caller: Caller,
 }
 
 impl StoreSource {
@@ -60,7 +63,7 @@ impl StoreSource {
             store_match: options.store_match.clone().into(),
         };
         let turns = Arc::new(Semaphore::new(turns));
-        StoreSource { store, runtime, options: Arc::new(options), context, turns }
+        StoreSource { store, runtime, options: Arc::new(options), context, turns, caller: Caller::here() }
     }
 
     fn request(&self, select: &Select) -> SeriesRequest {
@@ -105,7 +108,7 @@ impl SeriesSource for StoreSource {
             turns: Arc::clone(&self.turns),
             timeout: self.options.select_timeout,
         };
-        let frames = call.start(&self.runtime);
+        let frames = call.start(&self.runtime, &self.caller);
         Ok(Box::new(set::Selected::new(frames, merging, select.projection.clone())))
     }
 }

@@ -14,6 +14,7 @@ use reqwest::{Client, Method, Proxy, RequestBuilder};
 use thiserror::Error;
 
 use crate::tls::{self, ClientTls, ClientTlsSettings, TlsError, TlsVersion};
+use crate::trace;
 
 pub use settings::{BasicAuth, Settings, TlsConfig};
 
@@ -92,7 +93,9 @@ impl HttpClient {
     }
 
     fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, ClientError> {
-        let request = self.client.request(method, url);
+        let mut traced = header::HeaderMap::new();
+        trace::inject(&mut traced);
+        let request = self.client.request(method, url).headers(traced);
         if let Some(auth) = &self.settings.basic_auth {
             let password = match &auth.password_file {
                 Some(path) => secret("password_file", path)?,

@@ -12,8 +12,8 @@ mod span;
 
 use std::sync::OnceLock;
 
-pub(crate) use context::{TRACE_ID, random};
-pub use context::{carried, inject};
+pub use context::Caller;
+pub(crate) use context::{TRACE_ID, inject, inject_grpc, random};
 pub use export::Tracing;
 pub use settings::TracingError;
 pub(crate) use span::{Protocol, Span, client_span, server_span};

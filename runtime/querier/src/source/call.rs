@@ -7,6 +7,7 @@ use std::time::Duration;
 use budget::Held;
 use futures::StreamExt;
 use promql::SourceError;
+use server::trace::Caller;
 use store::{Context, Store};
 use storeapi::thanos::SeriesRequest;
 use storeapi::{AggrChunk, Series, SeriesFrame};
@@ -43,12 +44,16 @@ type Frames = Sender<Result<Arrived, SourceError>>;
 
 impl Call {
     /// Begins the call. It ends with its answer, its time, its query, or when the receiver is dropped.
-    pub(super) fn start(mut self, runtime: &Handle) -> Receiver<Result<Arrived, SourceError>> {
+    pub(super) fn start(
+        mut self,
+        runtime: &Handle,
+        caller: &Caller,
+    ) -> Receiver<Result<Arrived, SourceError>> {
         let (sender, receiver) = channel(FRAMES_WAITING);
         let query = self.context.cancel.clone();
         self.context.cancel = query.child_token();
         let ends = self.context.cancel.clone().drop_guard();
-        runtime.spawn(async move {
+        runtime.spawn(caller.scope(async move {
             let _ends = ends;
             let timeout = self.timeout;
             let late = async move {
@@ -67,7 +72,7 @@ impl Call {
             if let Some(error) = failed {
                 let _ = sender.send(Err(error)).await;
             }
-        });
+        }));
         receiver
     }
 

@@ -77,8 +77,10 @@ impl StoreSource {
                     answer = ask(self, to_wire(set)) => answer,
                 }
             };
-            let (found, said) =
-                self.runtime.block_on(answer).map_err(|status| StoreFailure::new(call, status))?;
+            let (found, said) = self
+                .runtime
+                .block_on(self.caller.scope(answer))
+                .map_err(|status| StoreFailure::new(call, status))?;
             texts.extend(found);
             for text in said {
                 if !warnings.contains(&text) {

@@ -162,7 +162,7 @@ impl Service<Request<Body>> for Channel {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path().to_owned();
         let span = trace::client_span(&path);
-        span.enter(|| trace::inject(request.headers_mut()));
+        span.enter(|| trace::inject_grpc(request.headers_mut()));
         let method = self.settings.metrics.as_ref().map(|metrics| metrics.method(&path));
         request.headers_mut().insert(ACCEPTED, ALL);
         let mut watch = Watch { started: Instant::now(), method, span, ended: false };

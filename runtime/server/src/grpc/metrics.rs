@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig};
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
@@ -39,7 +39,8 @@ struct Seconds(&'static [f64]);
 
 impl MetricConstructor<Histogram> for Seconds {
     fn new_metric(&self) -> Histogram {
-        Histogram::new(self.0.iter().copied())
+        let native = NativeHistogramConfig::new(1.1).max_buckets(256);
+        Histogram::new_classic_and_native(self.0.iter().copied(), native)
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::{Histogram, NativeHistogramConfig, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 /// Upper bounds, seconds.
@@ -45,11 +45,14 @@ pub struct HttpMetrics {
 impl HttpMetrics {
     /// Registers them. With a header for tenants each series has a label `tenant` (query, query-frontend, receive).
     pub fn register(tenant: Option<TenantHeader>, registry: &mut Registry) -> Self {
+        fn native() -> NativeHistogramConfig {
+            NativeHistogramConfig::new(1.1).max_buckets(100)
+        }
         fn seconds() -> Histogram {
-            Histogram::new(SECONDS)
+            Histogram::new_classic_and_native(SECONDS, native())
         }
         fn bytes() -> Histogram {
-            Histogram::new(exponential_buckets(64.0, 2.0, 10))
+            Histogram::new_classic_and_native(exponential_buckets(64.0, 2.0, 10), native())
         }
         let metrics = Self {
             tenant,

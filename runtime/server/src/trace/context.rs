@@ -39,19 +39,35 @@ pub(crate) fn current() -> Current {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Runs a future, such as one that is spawned, as part of the request that the current task works for.
-pub fn carried<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(current(), future)
+/// The request that a task works for, to be taken to other tasks and threads. Clones are cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Current);
+
+impl Caller {
+    /// That of the current task; nobody outside of requests.
+    pub fn here() -> Self {
+        Self(current())
+    }
+
+    /// Runs a future, such as one that is spawned, as part of the request.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.0.clone(), future)
+    }
 }
 
-/// Adds trace and request id of the current task to the headers of a request to somebody else.
-pub fn inject(headers: &mut HeaderMap) {
-    let current = current();
-    if let Some(span) = current.span
+/// Adds the trace that the current task works for to the headers of an HTTP request to somebody else.
+pub(crate) fn inject(headers: &mut HeaderMap) {
+    if let Some(span) = current().span
         && let Ok(value) = HeaderValue::try_from(span.to_string())
     {
         headers.insert(HeaderName::from_static(TRACEPARENT), value);
     }
+}
+
+/// As [`inject`] for a gRPC call, with the request's id.
+pub(crate) fn inject_grpc(headers: &mut HeaderMap) {
+    inject(headers);
+    let current = current();
     if let Some(value) = current.request_id.and_then(|id| HeaderValue::try_from(&*id).ok()) {
         headers.insert(REQUEST_ID, value);
     }

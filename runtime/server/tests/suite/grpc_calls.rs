@@ -47,7 +47,12 @@ impl Running {
         Channel::lazy(&self.address, &Arc::new(settings)).unwrap()
     }
 
-    fn text(&self) -> String {
+    /// How many messages come back.
+    pub(crate) async fn repeat(&self, text: &str) -> usize {
+        repeat(self.channel(Compression::None), says(text)).await.unwrap().len()
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.metrics.exposition("").unwrap().1).unwrap()
     }
 }

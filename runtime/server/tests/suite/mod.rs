@@ -2,6 +2,7 @@
 
 mod certificates;
 mod grpc_calls;
+mod hostile;
 mod http_server;
 mod run_group;
 mod ticker;

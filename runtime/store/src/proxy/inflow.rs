@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use budget::{BudgetExceeded, Held};
 use futures::StreamExt;
+use server::trace::Caller;
 use storeapi::thanos::SeriesRequest;
 use storeapi::{AggrChunk, Series, SeriesFrame, Shard};
 use tokio::sync::mpsc;
@@ -46,11 +47,11 @@ pub(super) struct Reading {
 /// Starts to read a store.
 pub(super) fn open(member: Member, reading: Reading, tasks: &mut JoinSet<()>) -> mpsc::Receiver<Event> {
     let (sender, events) = mpsc::channel(WAITING);
-    tasks.spawn(async move {
+    tasks.spawn(Caller::here().scope(async move {
         let mut inflow = Inflow::new(&member, &reading, sender);
         // An error means that the merge is gone.
         let _ = inflow.read().await;
-    });
+    }));
     events
 }
 
