@@ -28,10 +28,10 @@ pub(crate) use http::HttpFlags;
 #[derive(Debug, Args)]
 pub(crate) struct LogFlags {
     /// Log filtering level
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
+    #[arg(long = "log.level", id = "log.level", value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn", "error"])]
     level: String,
     /// Log format
-    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", value_parser = ["logfmt", "json", "journald"])]
+    #[arg(long = "log.format", id = "log.format", value_name = "FORMAT", default_value = "logfmt", value_parser = ["logfmt", "json", "journald"])]
     format: String,
 }
 
@@ -50,10 +50,20 @@ impl LogFlags {
 #[derive(Debug, Args)]
 pub(crate) struct PrometheusFlags {
     /// URL at which to reach Prometheus' API; its path is kept
-    #[arg(long = "prometheus.url", value_name = "URL", default_value = "http://localhost:9090")]
+    #[arg(
+        long = "prometheus.url",
+        id = "prometheus.url",
+        value_name = "URL",
+        default_value = "http://localhost:9090"
+    )]
     pub(crate) url: String,
     /// YAML with the HTTP client's configuration: basic_auth, bearer_token, proxy_url, tls_config, transport_config
-    #[arg(long = "prometheus.http-client", value_name = "YAML", conflicts_with = "client_file")]
+    #[arg(
+        long = "prometheus.http-client",
+        id = "prometheus.http-client",
+        value_name = "YAML",
+        conflicts_with = "client_file"
+    )]
     client: Option<String>,
     /// File with the HTTP client's configuration
     #[arg(long = "prometheus.http-client-file", value_name = "FILE", id = "client_file")]

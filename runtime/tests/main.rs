@@ -4,4 +4,5 @@
 mod cli;
 mod differential;
 mod reloader;
+mod sidecar;
 mod tools;

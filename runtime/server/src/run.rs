@@ -36,6 +36,8 @@ pub struct RunGroup {
     grpc_stop: CancellationToken,
     http: Vec<JoinHandle<()>>,
     http_stop: CancellationToken,
+    /// What failed before the component served.
+    failed: Option<RunError>,
 }
 
 impl RunGroup {
@@ -49,6 +51,7 @@ impl RunGroup {
             grpc_stop: CancellationToken::new(),
             http: Vec::new(),
             http_stop: CancellationToken::new(),
+            failed: None,
         }
     }
 
@@ -78,11 +81,20 @@ impl RunGroup {
             .spawn(async move { task.await.map_err(|cause| RunError { task: name, cause: cause.into() }) });
     }
 
-    /// Waits for what has to come before the component serves; `None` if it has to stop first.
+    /// Waits for what has to come before the component serves; `None` if it has to stop first, or a task failed.
     pub async fn before<T>(&mut self, preparation: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            done = preparation => Some(done),
-            () = self.stop.cancelled() => None,
+        let mut preparation = std::pin::pin!(preparation);
+        loop {
+            tokio::select! {
+                done = &mut preparation => return Some(done),
+                () = self.stop.cancelled() => return None,
+                Some(ended) = self.tasks.join_next() => {
+                    if let Err(failure) = flat(ended) {
+                        self.failed = Some(failure);
+                        return None;
+                    }
+                }
+            }
         }
     }
 
@@ -92,6 +104,9 @@ impl RunGroup {
     /// That of the first task that failed.
     pub async fn wait(mut self) -> Result<(), RunError> {
         let mut result = loop {
+            if let Some(failure) = self.failed.take() {
+                break Err(failure);
+            }
             tokio::select! {
                 () = self.stop.cancelled() => break Ok(()),
                 Some(ended) = self.tasks.join_next() => {

@@ -1,6 +1,5 @@
 //! `pronoiad sidecar`: the StoreAPI in front of one Prometheus, the shipper of its blocks, the reloader of its configuration.
 
-mod grpc;
 mod ship;
 
 use std::path::PathBuf;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use block::filter::TimeBound;
+use budget::Budget;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use prom_model::{Clock, SystemClock};
 use prometheus_client::registry::Registry;
@@ -17,22 +17,33 @@ use reloader::compat::Compat;
 use reloader::disk::RealDisk;
 use reloader::{Environment, Reloader, ReloaderMetrics, Target};
 use server::duration::GoDuration;
-use server::http::Server;
+use server::grpc::GrpcServer;
 use server::metrics::Metrics;
 use server::probe::Probe;
+use server::run::RunGroup;
 use store::prometheus::{
     Heartbeat, HeartbeatSettings, Peer, PrometheusClient, PrometheusServices, PrometheusStore,
     PrometheusStoreMetrics, UploadChecks,
 };
-use store::{LimitedStore, SeriesLimits};
-use tokio::task::JoinSet;
+use store::{LimitedStore, SeriesLimits, StoreService};
+use storeapi::DESCRIPTORS;
+use storeapi::info::info_server::InfoServer;
+use storeapi::thanos::exemplars_server::ExemplarsServer;
+use storeapi::thanos::metadata_server::MetadataServer;
+use storeapi::thanos::rules_server::RulesServer;
+use storeapi::thanos::status_server::StatusServer;
+use storeapi::thanos::targets_server::TargetsServer;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::commands::stop_on_signal;
+use crate::flags::go_only::GoOnlyFlags;
+use crate::flags::grpc::GrpcFlags;
 use crate::flags::negation::with_negations;
 use crate::flags::objstore::ObjstoreFlags;
 use crate::flags::reloader::ReloaderFlags;
+use crate::flags::request_logging::RequestLoggingFlags;
+use crate::flags::tracing::TracingFlags;
 use crate::flags::{HttpFlags, LogFlags, PrometheusFlags};
 
 /// Puts the StoreAPI in front of one Prometheus, ships its blocks to a bucket and reloads its configuration
@@ -43,20 +54,41 @@ struct Flags {
     #[command(flatten)]
     http: HttpFlags,
     #[command(flatten)]
-    grpc: grpc::GrpcFlags,
+    grpc: GrpcFlags,
+    #[command(flatten)]
+    request_logging: RequestLoggingFlags,
+    #[command(flatten)]
+    tracing: TracingFlags,
+    #[command(flatten)]
+    _go_only: GoOnlyFlags,
     #[command(flatten)]
     prometheus: PrometheusFlags,
     /// Maximum time to wait for external labels before the shipper gives up
-    #[arg(long = "prometheus.ready_timeout", value_name = "DURATION", default_value = "10m")]
+    #[arg(
+        long = "prometheus.ready_timeout",
+        id = "prometheus.ready_timeout",
+        value_name = "DURATION",
+        default_value = "10m"
+    )]
     ready_timeout: GoDuration,
     /// How often to ask Prometheus for its external labels and its lowest time
-    #[arg(long = "prometheus.get_config_interval", value_name = "DURATION", default_value = "30s")]
+    #[arg(
+        long = "prometheus.get_config_interval",
+        id = "prometheus.get_config_interval",
+        value_name = "DURATION",
+        default_value = "30s"
+    )]
     get_config_interval: GoDuration,
     /// Timeout of these questions
-    #[arg(long = "prometheus.get_config_timeout", value_name = "DURATION", default_value = "30s")]
+    #[arg(
+        long = "prometheus.get_config_timeout",
+        id = "prometheus.get_config_timeout",
+        value_name = "DURATION",
+        default_value = "30s"
+    )]
     get_config_timeout: GoDuration,
     /// Data directory of Prometheus
-    #[arg(long = "tsdb.path", value_name = "DIR", default_value = "./data")]
+    #[arg(long = "tsdb.path", id = "tsdb.path", value_name = "DIR", default_value = "./data")]
     tsdb_path: PathBuf,
     #[command(flatten)]
     objstore: ObjstoreFlags,
@@ -67,17 +99,31 @@ struct Flags {
     /// Start of the time range that is served: RFC 3339, or a duration from now such as -2h
     #[arg(
         long = "min-time",
+        id = "min-time",
         value_name = "TIME",
         default_value = "0000-01-01T00:00:00Z",
         allow_hyphen_values = true
     )]
     min_time: TimeBound,
     /// Series that one call may have; 0: any number
-    #[arg(long = "store.limits.request-series", value_name = "NUMBER", default_value = "0")]
+    #[arg(
+        long = "store.limits.request-series",
+        id = "store.limits.request-series",
+        value_name = "NUMBER",
+        default_value = "0"
+    )]
     limit_series: u64,
     /// Samples that one call may have, counted as 120 for each chunk; 0: any number
-    #[arg(long = "store.limits.request-samples", value_name = "NUMBER", default_value = "0")]
+    #[arg(
+        long = "store.limits.request-samples",
+        id = "store.limits.request-samples",
+        value_name = "NUMBER",
+        default_value = "0"
+    )]
     limit_samples: u64,
+    /// Bytes that all calls together may hold while series wait for their place (not in Thanos)
+    #[arg(long = "store.memory-limit", id = "store.memory-limit", value_name = "BYTES", default_value_t = 1 << 30)]
+    memory_limit: u64,
 }
 
 /// The command line.
@@ -98,12 +144,12 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     runtime.block_on(sidecar(flags))
 }
 
-/// What runs beside the others until the component stops; the first that fails stops all.
-type Tasks = JoinSet<anyhow::Result<()>>;
-
 async fn sidecar(flags: Flags) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tracing = flags.tracing.start("sidecar")?;
     let mut registry = Registry::default();
+    server::metrics::process::register(&mut registry);
+    let (probe, stop) = (Probe::register("sidecar", &mut registry), CancellationToken::new());
     let http_client = flags.prometheus.client()?;
     let client =
         PrometheusClient::new(http_client.clone(), &flags.prometheus.url).context("--prometheus.url")?;
@@ -111,7 +157,6 @@ async fn sidecar(flags: Flags) -> anyhow::Result<()> {
     if bucket.is_none() {
         info!(msg = "no supported bucket was configured, uploads will be disabled");
     }
-    let (probe, stop) = (Probe::new(), CancellationToken::new());
     let peer = Peer::new(flags.min_time.resolve(clock.now()).as_millis());
     let heartbeat = Heartbeat::new(
         client.clone(),
@@ -133,46 +178,49 @@ async fn sidecar(flags: Flags) -> anyhow::Result<()> {
     let services = PrometheusServices::new(store.clone(), probe.clone(), flags.get_config_timeout.0);
     let limits = SeriesLimits { series: flags.limit_series, samples: flags.limit_samples };
     let limited = LimitedStore::new(Arc::new(store), limits, &mut registry);
-    let grpc = flags.grpc.server(probe.clone(), &mut registry)?;
-    let mut tasks = Tasks::new();
+    let grpc = GrpcServer::new(flags.grpc.settings()?, DESCRIPTORS, probe.clone(), &mut registry)?
+        .with_request_log(flags.request_logging.log()?)
+        .add(StoreService::new(Arc::new(limited), Budget::new("sidecar", flags.memory_limit)).into_server())
+        .add(InfoServer::new(services.clone()))
+        .add(RulesServer::new(services.clone()))
+        .add(TargetsServer::new(services.clone()))
+        .add(MetadataServer::new(services.clone()))
+        .add(ExemplarsServer::new(services.clone()))
+        .add(StatusServer::new(services));
 
+    let mut group = RunGroup::new(probe, stop.clone());
     if let Some(bucket) = bucket {
         let shipper = flags.shipper.shipper(bucket, flags.tsdb_path, clock, &mut registry);
-        tasks.spawn(ship::run(shipper, peer, flags.ready_timeout.0, stop.clone()));
+        group.task("shipper", ship::run(shipper, peer, flags.ready_timeout.0, stop.clone()));
     }
-    reload(flags.reloader, &flags.prometheus.url, http_client, &mut registry, &mut tasks, &stop)?;
-
-    let server = Server::listen(&flags.http.address).await?;
+    reload(flags.reloader, &flags.prometheus.url, http_client, &mut registry, &mut group, &stop)?;
+    let server = flags.http.listen().await?;
     let signals = stop_on_signal(stop.clone())?;
-    info!(msg = "listening for requests", service = "http/server", address = %server.address());
-    let serving =
-        server.run(Router::new(), Metrics::new(registry), probe.clone(), stop.clone(), flags.http.grace());
-    tasks.spawn(async move { Ok(serving.await?) });
-    let stopping = stop.clone();
-    tasks.spawn(async move {
-        // gRPC is served only when it is known whose series these are.
-        if !heartbeat.start(&stopping).await? {
-            return Ok(());
-        }
-        let (beating, serving) =
-            tokio::join!(heartbeat.run(&stopping), grpc.run(limited, services, stopping.clone()));
-        let () = beating;
-        serving
-    });
+    group.http(server, Router::new(), Metrics::new(registry), flags.http.grace());
     info!(msg = "starting sidecar");
 
-    let mut result = Ok(());
-    while let Some(ended) = tasks.join_next().await {
-        let ended = ended.context("a task broke").and_then(|ended| ended);
-        if let (Err(failure), Ok(())) = (ended, &result) {
-            error!(err = %format_args!("{failure:#}"));
-            result = Err(failure);
+    // gRPC is served only when it is known whose series these are.
+    let started = group.before(heartbeat.start(&stop)).await.transpose();
+    let listening = match started {
+        Ok(Some(true)) => grpc.listen().await.map(Some).map_err(anyhow::Error::from),
+        Ok(_) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    };
+    match listening {
+        Ok(Some(listening)) => {
+            group.grpc(listening);
+            let stop = stop.clone();
+            group.task("heartbeat", async move {
+                heartbeat.run(&stop).await;
+                anyhow::Ok(())
+            });
         }
-        if !stop.is_cancelled() && result.is_err() {
-            stop.cancel();
-        }
+        Ok(None) => {}
+        Err(failure) => group.task("start", async move { Err(failure) }),
     }
+    let result = group.wait().await.map_err(anyhow::Error::from);
     signals.abort();
+    tracing.close().await;
     result
 }
 
@@ -182,7 +230,7 @@ fn reload(
     url: &str,
     client: server::http_client::HttpClient,
     registry: &mut Registry,
-    tasks: &mut Tasks,
+    group: &mut RunGroup,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let compat = flags.compat;
@@ -193,13 +241,13 @@ fn reload(
     let (disk, stop) = (Arc::new(RealDisk), stop.clone());
     if compat {
         let reloader = Compat::new(settings, environment, disk, target, metrics);
-        tasks.spawn(async move { Ok(reloader.run(stop).await?) });
+        group.task("reloader", reloader.run(stop));
     } else {
         // The sidecar is ready when Prometheus is, whatever its files say.
         let reloader = Reloader::new(settings, environment, disk, target, metrics, Probe::new());
-        tasks.spawn(async move {
+        group.task("reloader", async move {
             reloader.run(stop).await;
-            Ok(())
+            anyhow::Ok(())
         });
     }
     Ok(())

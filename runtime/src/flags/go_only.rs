@@ -6,9 +6,14 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct GoOnlyFlags {
     /// Accepted; memory is bounded by budgets here
-    #[arg(long = "enable-auto-gomemlimit")]
+    #[arg(long = "enable-auto-gomemlimit", id = "enable-auto-gomemlimit")]
     _memory_limit: bool,
     /// Accepted; memory is bounded by budgets here
-    #[arg(long = "auto-gomemlimit.ratio", value_name = "RATIO", default_value_t = 0.9)]
+    #[arg(
+        long = "auto-gomemlimit.ratio",
+        id = "auto-gomemlimit.ratio",
+        value_name = "RATIO",
+        default_value_t = 0.9
+    )]
     _ratio: f64,
 }

@@ -13,36 +13,64 @@ use server::tls::{ClientAuth, ClientTlsSettings, ServerTlsSettings, TlsError, Tl
 #[derive(Debug, Args)]
 pub(crate) struct GrpcFlags {
     /// Listen host:port for gRPC endpoints (StoreAPI); other components have to reach it
-    #[arg(long = "grpc-address", value_name = "HOST:PORT", default_value = "0.0.0.0:10901")]
+    #[arg(
+        long = "grpc-address",
+        id = "grpc-address",
+        value_name = "HOST:PORT",
+        default_value = "0.0.0.0:10901"
+    )]
     address: String,
     /// Time to wait for open calls when the component stops
-    #[arg(long = "grpc-grace-period", value_name = "DURATION", default_value = "2m")]
+    #[arg(
+        long = "grpc-grace-period",
+        id = "grpc-grace-period",
+        value_name = "DURATION",
+        default_value = "2m"
+    )]
     grace: GoDuration,
     /// TLS certificate of the gRPC server, blank for no TLS
-    #[arg(long = "grpc-server-tls-cert", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "grpc-server-tls-cert",
+        id = "grpc-server-tls-cert",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     certificate: PathBuf,
     /// TLS key of the gRPC server, blank for no TLS
-    #[arg(long = "grpc-server-tls-key", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "grpc-server-tls-key",
+        id = "grpc-server-tls-key",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     key: PathBuf,
     /// TLS CA to verify clients against; without it clients are not verified
     #[arg(
         long = "grpc-server-tls-client-ca",
+        id = "grpc-server-tls-client-ca",
         value_name = "FILE",
         default_value = "",
         hide_default_value = true
     )]
     client_ca: PathBuf,
     /// TLS supported minimum version of the gRPC server: 1.2 or 1.3
-    #[arg(long = "grpc-server-tls-min-version", value_name = "VERSION", default_value = "1.3", value_parser = tls_version)]
+    #[arg(long = "grpc-server-tls-min-version", id = "grpc-server-tls-min-version", value_name = "VERSION", default_value = "1.3", value_parser = tls_version)]
     min_version: TlsVersion,
     /// TLS 1.2 cipher suites of the gRPC server by their names in Go (repeated)
-    #[arg(long = "grpc-server-tls-ciphers", value_name = "NAME")]
+    #[arg(long = "grpc-server-tls-ciphers", id = "grpc-server-tls-ciphers", value_name = "NAME")]
     cipher_suites: Vec<String>,
     /// TLS curves of the gRPC server: CurveP256, CurveP384, X25519 (repeated)
-    #[arg(long = "grpc-server-tls-curves", value_name = "NAME")]
+    #[arg(long = "grpc-server-tls-curves", id = "grpc-server-tls-curves", value_name = "NAME")]
     curves: Vec<String>,
     /// How old a connection gets; then clients connect again
-    #[arg(long = "grpc-server-max-connection-age", value_name = "DURATION", default_value = "60m")]
+    #[arg(
+        long = "grpc-server-max-connection-age",
+        id = "grpc-server-max-connection-age",
+        value_name = "DURATION",
+        default_value = "60m"
+    )]
     connection_age_max: GoDuration,
 }
 
@@ -93,33 +121,52 @@ impl GrpcFlags {
 #[derive(Debug, Args)]
 pub(crate) struct GrpcClientFlags {
     /// Use TLS when talking to gRPC servers
-    #[arg(long = "grpc-client-tls-secure")]
+    #[arg(long = "grpc-client-tls-secure", id = "grpc-client-tls-secure")]
     secure: bool,
     /// Do not verify the servers' certificates
-    #[arg(long = "grpc-client-tls-skip-verify")]
+    #[arg(long = "grpc-client-tls-skip-verify", id = "grpc-client-tls-skip-verify")]
     skip_verify: bool,
     /// TLS certificate that identifies this client
-    #[arg(long = "grpc-client-tls-cert", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "grpc-client-tls-cert",
+        id = "grpc-client-tls-cert",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     certificate: PathBuf,
     /// TLS key of the client's certificate
-    #[arg(long = "grpc-client-tls-key", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "grpc-client-tls-key",
+        id = "grpc-client-tls-key",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     key: PathBuf,
     /// TLS CA to verify gRPC servers against
-    #[arg(long = "grpc-client-tls-ca", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "grpc-client-tls-ca",
+        id = "grpc-client-tls-ca",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     ca: PathBuf,
     /// Name to expect on the servers' certificates
     #[arg(
         long = "grpc-client-server-name",
+        id = "grpc-client-server-name",
         value_name = "NAME",
         default_value = "",
         hide_default_value = true
     )]
     server_name: String,
     /// TLS supported minimum version towards gRPC servers: 1.2 or 1.3
-    #[arg(long = "grpc-client-tls-min-version", value_name = "VERSION", default_value = "1.3", value_parser = tls_version)]
+    #[arg(long = "grpc-client-tls-min-version", id = "grpc-client-tls-min-version", value_name = "VERSION", default_value = "1.3", value_parser = tls_version)]
     min_version: TlsVersion,
     /// Compression of requests to gRPC servers
-    #[arg(long = "grpc-compression", value_name = "NAME", default_value = "none", value_parser = ["snappy", "none"])]
+    #[arg(long = "grpc-compression", id = "grpc-compression", value_name = "NAME", default_value = "none", value_parser = ["snappy", "none"])]
     compression: String,
 }
 

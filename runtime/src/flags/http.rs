@@ -11,13 +11,29 @@ use server::http::{Server, WebConfig};
 #[derive(Debug, Args)]
 pub(crate) struct HttpFlags {
     /// Listen host:port for HTTP endpoints
-    #[arg(long = "http-address", value_name = "HOST:PORT", default_value = "0.0.0.0:10902")]
+    #[arg(
+        long = "http-address",
+        id = "http-address",
+        value_name = "HOST:PORT",
+        default_value = "0.0.0.0:10902"
+    )]
     pub(crate) address: String,
     /// Time to wait for open requests when the component stops
-    #[arg(long = "http-grace-period", value_name = "DURATION", default_value = "2m")]
+    #[arg(
+        long = "http-grace-period",
+        id = "http-grace-period",
+        value_name = "DURATION",
+        default_value = "2m"
+    )]
     grace: GoDuration,
     /// File with the configuration of TLS and authentication for all HTTP endpoints
-    #[arg(long = "http.config", value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "http.config",
+        id = "http.config",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
     config: PathBuf,
 }
 

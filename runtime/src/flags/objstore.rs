@@ -17,10 +17,10 @@ use super::path_or_content::content;
 #[derive(Args)]
 pub(crate) struct ObjstoreFlags {
     /// YAML that describes the bucket; $(VAR) is replaced from the environment
-    #[arg(long = "objstore.config", value_name = "YAML", global = true)]
+    #[arg(long = "objstore.config", id = "objstore.config", value_name = "YAML", global = true)]
     config: Option<String>,
     /// File with the YAML that describes the bucket
-    #[arg(long = "objstore.config-file", value_name = "FILE", global = true)]
+    #[arg(long = "objstore.config-file", id = "objstore.config-file", value_name = "FILE", global = true)]
     config_file: Option<PathBuf>,
 }
 
@@ -53,10 +53,10 @@ impl ObjstoreFlags {
 #[derive(Args)]
 pub(crate) struct TargetFlags {
     /// YAML that describes the bucket to replicate to
-    #[arg(long = "objstore-to.config", value_name = "YAML")]
+    #[arg(long = "objstore-to.config", id = "objstore-to.config", value_name = "YAML")]
     to: Option<String>,
     /// File with the YAML that describes the bucket to replicate to
-    #[arg(long = "objstore-to.config-file", value_name = "FILE")]
+    #[arg(long = "objstore-to.config-file", id = "objstore-to.config-file", value_name = "FILE")]
     to_file: Option<PathBuf>,
 }
 
@@ -72,10 +72,10 @@ impl TargetFlags {
 #[derive(Args)]
 pub(crate) struct BackupFlags {
     /// YAML that describes the bucket that keeps blocks before they are repaired
-    #[arg(long = "objstore-backup.config", value_name = "YAML")]
+    #[arg(long = "objstore-backup.config", id = "objstore-backup.config", value_name = "YAML")]
     backup: Option<String>,
     /// File with the YAML that describes the backup bucket
-    #[arg(long = "objstore-backup.config-file", value_name = "FILE")]
+    #[arg(long = "objstore-backup.config-file", id = "objstore-backup.config-file", value_name = "FILE")]
     backup_file: Option<PathBuf>,
 }
 

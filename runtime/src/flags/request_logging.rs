@@ -11,10 +11,10 @@ use super::path_or_content::expanded_content;
 #[derive(Debug, Args)]
 pub(crate) struct RequestLoggingFlags {
     /// YAML with the configuration of request logging; $(VAR) is replaced from the environment
-    #[arg(long = "request.logging-config", value_name = "YAML")]
+    #[arg(long = "request.logging-config", id = "request.logging-config", value_name = "YAML")]
     config: Option<String>,
     /// File with the configuration of request logging
-    #[arg(long = "request.logging-config-file", value_name = "FILE")]
+    #[arg(long = "request.logging-config-file", id = "request.logging-config-file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 }
 

@@ -53,6 +53,7 @@ pub(crate) struct TimeRangeFlags {
     /// Only blocks with samples at or after this time: RFC 3339, or a duration from now such as -2w
     #[arg(
         long = "min-time",
+        id = "min-time",
         value_name = "TIME",
         default_value = "0000-01-01T00:00:00Z",
         allow_hyphen_values = true
@@ -61,6 +62,7 @@ pub(crate) struct TimeRangeFlags {
     /// Only blocks with samples at or before this time: RFC 3339, or a duration from now such as -1d
     #[arg(
         long = "max-time",
+        id = "max-time",
         value_name = "TIME",
         default_value = "9999-12-31T23:59:59Z",
         allow_hyphen_values = true

@@ -11,10 +11,10 @@ use super::path_or_content::expanded_content;
 #[derive(Args)]
 pub(crate) struct TracingFlags {
     /// YAML with the tracing configuration (OTLP); $(VAR) is replaced from the environment
-    #[arg(long = "tracing.config", value_name = "YAML")]
+    #[arg(long = "tracing.config", id = "tracing.config", value_name = "YAML")]
     config: Option<String>,
     /// File with the tracing configuration
-    #[arg(long = "tracing.config-file", value_name = "FILE")]
+    #[arg(long = "tracing.config-file", id = "tracing.config-file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 }
 

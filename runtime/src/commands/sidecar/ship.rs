@@ -26,25 +26,34 @@ const LABELS_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct ShipperFlags {
     /// Also ship blocks that Prometheus has compacted; works only while it compacts no more
-    #[arg(long = "shipper.upload-compacted")]
+    #[arg(long = "shipper.upload-compacted", id = "shipper.upload-compacted")]
     upload_compacted: bool,
     /// Name of the file in the data directory that says which blocks are in the bucket
-    #[arg(long = "shipper.meta-file-name", value_name = "NAME", default_value = DEFAULT_STATE_FILE)]
+    #[arg(long = "shipper.meta-file-name", id = "shipper.meta-file-name", value_name = "NAME", default_value = DEFAULT_STATE_FILE)]
     meta_file_name: String,
     /// Files of a block that are sent at the same time; 0: one after another
-    #[arg(long = "shipper.upload-concurrency", value_name = "NUMBER", default_value = "0")]
+    #[arg(
+        long = "shipper.upload-concurrency",
+        id = "shipper.upload-concurrency",
+        value_name = "NUMBER",
+        default_value = "0"
+    )]
     upload_concurrency: usize,
     /// Do not ask Prometheus for equal minimal and maximal block durations
-    #[arg(long = "shipper.ignore-unequal-block-size", hide = true)]
+    #[arg(long = "shipper.ignore-unequal-block-size", id = "shipper.ignore-unequal-block-size", hide = true)]
     pub(super) ignore_unequal_block_size: bool,
     /// Go on with newer blocks when an older one cannot be shipped
-    #[arg(long = "shipper.allow-out-of-order-uploads", hide = true)]
+    #[arg(
+        long = "shipper.allow-out-of-order-uploads",
+        id = "shipper.allow-out-of-order-uploads",
+        hide = true
+    )]
     allow_out_of_order_uploads: bool,
     /// Go on when a block is damaged, which this shipper always does
-    #[arg(long = "shipper.skip-corrupted-blocks", hide = true)]
+    #[arg(long = "shipper.skip-corrupted-blocks", id = "shipper.skip-corrupted-blocks", hide = true)]
     skip_corrupted_blocks: bool,
     /// Hash function whose sums go into meta.json
-    #[arg(long = "hash-func", value_name = "NAME", default_value = "", value_parser = ["", "SHA256"])]
+    #[arg(long = "hash-func", id = "hash-func", value_name = "NAME", default_value = "", value_parser = ["", "SHA256"])]
     hash_func: String,
 }
 

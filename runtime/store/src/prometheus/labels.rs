@@ -11,6 +11,11 @@ use super::client::{Failure, seconds};
 use super::matchers::{selector, without_external};
 use super::series_api::series;
 
+/// A name or a value as it came, which was UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl PrometheusStore {
     pub(super) async fn names(&self, request: LabelNamesRequest) -> Result<LabelNamesResponse, Status> {
         let external = self.peer.labels();
@@ -22,7 +27,7 @@ impl PrometheusStore {
             self.listed(&["api", "v1", "labels"], &matchers, range, request.limit).await?
         } else {
             let sets = series(&self.client, &matchers, range, request.limit).await?;
-            sets.into_iter().flat_map(std::collections::BTreeMap::into_keys).collect()
+            sets.iter().flat_map(|set| set.0.iter()).map(|(name, _)| text(name)).collect()
         };
         if !names.is_empty() {
             names.extend(external.iter().map(|label| label.name.clone()));
@@ -54,7 +59,7 @@ impl PrometheusStore {
             self.listed(&path, &matchers, range, request.limit).await?
         } else {
             let sets = series(&self.client, &matchers, range, request.limit).await?;
-            sets.into_iter().filter_map(|mut set| set.remove(&request.label)).collect()
+            sets.iter().filter_map(|set| set.0.get(request.label.as_bytes())).map(text).collect()
         };
         answer(values.into_iter().collect())
     }

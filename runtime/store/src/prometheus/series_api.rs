@@ -1,8 +1,10 @@
 //! Label sets without samples, from `/api/v1/series`.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use prom_model::Matcher;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use storeapi::{LabelBytes, Series, SeriesFrame};
 use tonic::Status;
 
@@ -11,8 +13,37 @@ use super::matchers::selector;
 use super::relabel::Relabel;
 use crate::{BATCH, Context, Frames};
 
-/// Label sets as the API gives them.
-pub(super) type LabelSets = Vec<BTreeMap<String, String>>;
+/// A label set of the API, packed as soon as it is read: there may be very many.
+pub(super) struct Packed(pub(super) LabelBytes);
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PackedVisitor)
+    }
+}
+
+struct PackedVisitor;
+
+impl<'de> Visitor<'de> for PackedVisitor {
+    type Value = Packed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of label names and values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Packed, A::Error> {
+        let mut pairs: Vec<(String, String)> = Vec::with_capacity(16);
+        while let Some((name, value)) = map.next_entry::<String, String>()? {
+            // A label without a value is absent.
+            if !value.is_empty() {
+                pairs.push((name, value));
+            }
+        }
+        pairs.sort_unstable();
+        let bytes = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        Ok(Packed(LabelBytes::from_pairs(bytes)))
+    }
+}
 
 /// The series that match, in no order, with the labels that they have in Prometheus.
 pub(super) async fn series(
@@ -20,7 +51,7 @@ pub(super) async fn series(
     matchers: &[Matcher],
     (start, end): (i64, i64),
     limit: i64,
-) -> Result<LabelSets, Failure> {
+) -> Result<Vec<Packed>, Failure> {
     let mut query = vec![("match[]", selector(matchers)), ("start", seconds(start)), ("end", seconds(end))];
     if limit > 0 {
         query.push(("limit", limit.to_string()));
@@ -30,7 +61,7 @@ pub(super) async fn series(
 
 /// The same as frames of the StoreAPI, sorted, each label set once.
 pub(super) fn frames(
-    sets: LabelSets,
+    sets: Vec<Packed>,
     relabel: &Relabel,
     limit: i64,
     context: &Context,
@@ -39,8 +70,7 @@ pub(super) fn frames(
     let mut list: Vec<LabelBytes> = Vec::with_capacity(sets.len());
     let mut bytes = 0;
     for set in sets {
-        let pairs = set.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let labels = relabel.apply(LabelBytes::from_pairs(pairs.filter(|(_, value)| !value.is_empty())));
+        let labels = relabel.apply(set.0);
         bytes += labels.as_wire().len() + size_of::<LabelBytes>();
         list.push(labels);
     }

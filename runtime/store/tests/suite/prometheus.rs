@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "how much was compared, and what was left out, is told loudly")]
 
 mod fake;
+mod heartbeat;
 mod recorded;
 mod series;
 mod services;
