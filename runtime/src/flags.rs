@@ -11,6 +11,7 @@ pub(crate) mod path_or_content;
 pub(crate) mod reloader;
 pub(crate) mod request_logging;
 pub(crate) mod selector;
+pub(crate) mod size;
 pub(crate) mod tracing;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +85,11 @@ impl PrometheusFlags {
         };
         Ok(HttpClient::new(Settings::from_yaml(&yaml)?)?)
     }
+}
+
+/// A path that may be empty, which stands for none.
+pub(crate) fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands are the world outside")]

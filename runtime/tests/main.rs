@@ -3,6 +3,7 @@
 
 mod cli;
 mod differential;
+mod querier;
 mod reloader;
 mod sidecar;
 mod tools;

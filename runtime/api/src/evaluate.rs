@@ -5,6 +5,7 @@
 //! however many large ones there are.
 
 mod cost;
+mod times;
 mod turns;
 
 use std::sync::Arc;
@@ -91,6 +92,8 @@ pub(crate) struct Means {
     pub(crate) budget: Budget,
     /// Ends with the query, whatever the reason.
     pub(crate) ended: CancellationToken,
+    /// The first and the last time that its selectors read, where they are known.
+    pub(crate) times: Option<(i64, i64)>,
 }
 
 /// An answer, and what it took.
@@ -179,7 +182,8 @@ impl Evaluator {
             Err(_) => return Err(Unanswered::Queue),
         };
         let ended = CancellationToken::new();
-        let means = Means { budget: all.child("memory for one query", all.limit() / 4 * 3), ended };
+        let means =
+            Means { budget: all.child("memory for one query", all.limit() / 4 * 3), ended, times: None };
         let cancel = Cancel::default();
         let turn = self.turns.begin(class, Some(place), cancel.clone());
         self.run(prepared, &question, asked, means, turn, cancel, source).await
@@ -202,11 +206,17 @@ impl Evaluator {
             Err(_) => return Err(Unanswered::Queue),
         };
         let budget = self.budget.child("memory for one query", self.budget.limit() / 4 * 3);
-        let means = Means { budget, ended: CancellationToken::new() };
+        let means = Means { budget, ended: CancellationToken::new(), times: self.times(&question) };
         let source = open(&means);
         let cancel = Cancel::default();
         let turn = self.turns.begin(Class::Short, None, cancel.clone());
         self.run(prepared, &question, asked, means, turn, cancel, source).await
+    }
+
+    fn times(&self, question: &Question) -> Option<(i64, i64)> {
+        let (expr, _) = promql_syntax::parse_with(&question.query, &self.options.parse);
+        let lookback_delta = question.lookback_delta.unwrap_or(self.options.lookback_delta);
+        times::times(&expr?, question.range, lookback_delta)
     }
 
     fn timeout(&self, question: &Question) -> Duration {
@@ -230,7 +240,7 @@ impl Evaluator {
         let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
         let deadline = PromDuration::from_millis(millis.saturating_add(1));
         let turn = Arc::new(turn);
-        let Means { budget, ended } = means;
+        let Means { budget, ended, .. } = means;
         let control = Control {
             cancel: cancel.clone(),
             deadline: Some(self.clock.now().saturating_add(deadline)),

@@ -35,7 +35,7 @@ use crate::Evaluator;
 use crate::gate::Gate;
 use crate::v1::Identity;
 
-pub use access::{Endpoint, Fleet, Gathered, Opened, Reading, Stores};
+pub use access::{ActiveLog, Endpoint, Fleet, Gathered, Opened, Reading, Stores};
 pub use grpc::QueryService;
 pub use page::Prefix;
 pub use telemetry::{Buckets, Telemetry};
@@ -116,6 +116,8 @@ pub struct ThanosApi {
     pub evaluator: Arc<Evaluator>,
     /// Where they wait.
     pub gate: Arc<Gate>,
+    /// Where they are written down while they run.
+    pub active: Option<Arc<dyn ActiveLog>>,
     /// What is counted of them.
     pub telemetry: Arc<Telemetry>,
     /// What the server says about itself.

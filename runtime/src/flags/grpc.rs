@@ -1,12 +1,10 @@
 //! `--grpc-*`: the gRPC server, and the client towards other components.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use server::duration::GoDuration;
-use server::grpc::{ChannelMetrics, ChannelSettings, Compression, GrpcSettings};
+use server::grpc::{Compression, GrpcSettings};
 use server::tls::{ClientAuth, ClientTlsSettings, ServerTlsSettings, TlsError, TlsVersion};
 
 /// `--grpc-address`, `--grpc-server-*`, `--grpc-grace-period`.
@@ -33,7 +31,7 @@ pub(crate) struct GrpcFlags {
         long = "grpc-server-tls-cert",
         id = "grpc-server-tls-cert",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     certificate: PathBuf,
@@ -42,7 +40,7 @@ pub(crate) struct GrpcFlags {
         long = "grpc-server-tls-key",
         id = "grpc-server-tls-key",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     key: PathBuf,
@@ -51,7 +49,7 @@ pub(crate) struct GrpcFlags {
         long = "grpc-server-tls-client-ca",
         id = "grpc-server-tls-client-ca",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     client_ca: PathBuf,
@@ -110,11 +108,6 @@ impl GrpcFlags {
             ..GrpcSettings::default()
         })
     }
-
-    /// How long open calls may go on.
-    pub(crate) fn grace(&self) -> Duration {
-        self.grace.0
-    }
 }
 
 /// `--grpc-client-*`, `--grpc-compression`: how channels to endpoints are set up unless an endpoint says otherwise.
@@ -131,7 +124,7 @@ pub(crate) struct GrpcClientFlags {
         long = "grpc-client-tls-cert",
         id = "grpc-client-tls-cert",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     certificate: PathBuf,
@@ -140,7 +133,7 @@ pub(crate) struct GrpcClientFlags {
         long = "grpc-client-tls-key",
         id = "grpc-client-tls-key",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     key: PathBuf,
@@ -149,7 +142,7 @@ pub(crate) struct GrpcClientFlags {
         long = "grpc-client-tls-ca",
         id = "grpc-client-tls-ca",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     ca: PathBuf,
@@ -187,10 +180,5 @@ impl GrpcClientFlags {
     /// How requests are packed.
     pub(crate) fn compression(&self) -> Compression {
         if self.compression == "snappy" { Compression::Snappy } else { Compression::None }
-    }
-
-    /// Settings for channels.
-    pub(crate) fn settings(&self, metrics: Option<ChannelMetrics>) -> anyhow::Result<Arc<ChannelSettings>> {
-        Ok(Arc::new(ChannelSettings::new(self.tls().as_ref(), self.compression(), metrics)?))
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct HttpFlags {
         long = "http.config",
         id = "http.config",
         value_name = "FILE",
-        default_value = "",
+        default_value = "", value_parser = crate::flags::path,
         hide_default_value = true
     )]
     config: PathBuf,

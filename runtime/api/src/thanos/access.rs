@@ -33,6 +33,9 @@ pub struct Reading {
     pub shard: Option<ShardInfo>,
     /// So many series or texts are wanted (0: all).
     pub limit: usize,
+    /// The first and the last time that the query reads, milliseconds since the epoch, where it is known: each of its
+    /// selectors sees replicas as if it read all of it.
+    pub times: Option<(i64, i64)>,
     /// Whose request it is.
     pub tenant: String,
     /// Ends all calls that are made for the request.
@@ -107,4 +110,34 @@ pub trait Fleet: fmt::Debug + Send + Sync {
 
     /// How much the heads of databases hold, by tenant.
     async fn statistics(&self, request: TsdbStatisticsRequest, context: Context) -> Gathered<TsdbStatistics>;
+}
+
+/// Where the queries that run are written down (`--query.active-query-path`).
+pub trait ActiveLog: fmt::Debug + Send + Sync {
+    /// Writes a query down; gives what [`ActiveLog::end`] takes. `None` where there is no room.
+    fn begin(&self, query: &str) -> Option<usize>;
+
+    /// The query has ended.
+    fn end(&self, place: usize);
+}
+
+/// A query that is written down until this is dropped.
+#[derive(Debug)]
+pub(super) struct Active {
+    log: Arc<dyn ActiveLog>,
+    place: usize,
+}
+
+impl Active {
+    pub(super) fn begin(log: Option<&Arc<dyn ActiveLog>>, query: &str) -> Option<Self> {
+        let log = Arc::clone(log?);
+        let place = log.begin(query)?;
+        Some(Active { log, place })
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.log.end(self.place);
+    }
 }

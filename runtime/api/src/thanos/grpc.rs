@@ -103,6 +103,7 @@ impl QueryService {
             partial_response: asked.partial_response,
             shard: asked.shard,
             limit: 0,
+            times: None,
             tenant: asked.tenant.unwrap_or_else(|| settings.tenancy.default.clone()),
             cancel: Default::default(),
             budget: self.0.budget(),

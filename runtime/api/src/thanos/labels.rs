@@ -52,6 +52,7 @@ fn wanted(api: &ThanosApi, call: &Call) -> Result<(Scope, Reading, usize), Refus
         partial_response,
         shard: None,
         limit: one_more(limit),
+        times: None,
         tenant,
         cancel: Default::default(),
         budget: api.budget(),

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use promql::QueryRange;
 
+use super::access::Active;
 use super::answer::{Refusal, marked, warnings};
 use super::parameters as read;
 use super::tenancy::Call;
@@ -81,6 +82,7 @@ fn question(api: &ThanosApi, call: &Call, range: QueryRange, automatic: i64) -> 
         partial_response,
         shard,
         limit: 0,
+        times: None,
         tenant,
         cancel: Default::default(),
         budget: api.budget(),
@@ -96,11 +98,15 @@ impl Wanted {
         let Wanted { question, reading, .. } = self;
         let tenant = reading.tenant.clone();
         let stores = Arc::clone(&api.stores);
-        let open = move |means: &Means| {
+        let (log, query) = (api.active.clone(), question.query.clone());
+        let mut active = None;
+        let open = |means: &Means| {
+            active = Active::begin(log.as_ref(), &query);
             let (cancel, budget) = (means.ended.clone(), means.budget.clone());
-            stores.open(Reading { cancel, budget, ..reading }).source
+            stores.open(Reading { cancel, budget, times: means.times, ..reading }).source
         };
         let evaluated = api.evaluator.evaluate_behind(&api.gate, question, open).await;
+        drop(active);
         let evaluated = evaluated.map_err(|reason| Refusal::unanswered(&reason))?;
         api.telemetry.observe_query(&evaluated.answer.stats, evaluated.timings.evaluation, &tenant);
         Ok(evaluated)

@@ -33,6 +33,7 @@ pub(super) async fn series(State(api): Asked, call: Call) -> Result<Response, Re
         partial_response,
         shard: None,
         limit: one_more(limit),
+        times: None,
         tenant,
         cancel: Default::default(),
         budget: api.budget(),

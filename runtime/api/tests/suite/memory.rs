@@ -61,6 +61,7 @@ impl Memory {
             stores: Arc::new(self.clone()),
             fleet: Arc::new(self.clone()),
             evaluator: Arc::new(Evaluator::new(EngineOptions::default(), limits, clock)),
+            active: None,
             gate: Arc::new(Gate::register(&mut registry, 20)),
             telemetry: Arc::new(Telemetry::register(&mut registry, buckets)),
             identity: Arc::new(Identity {

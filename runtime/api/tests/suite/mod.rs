@@ -2,5 +2,6 @@
 
 mod memory;
 mod recorded;
+mod recorded_calls;
 mod requests;
 mod stack;

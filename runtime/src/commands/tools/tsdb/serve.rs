@@ -58,7 +58,7 @@ pub(super) struct Flags {
     #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m")]
     lookback_delta: PromDuration,
     /// Bytes that all queries together may hold; a query that wants more fails (not in Prometheus)
-    #[arg(long = "query.max-memory", value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
+    #[arg(long = "query.max-memory", value_name = "SIZE", default_value = "1GiB", value_parser = crate::flags::size::parse)]
     memory_max: u64,
     /// Threads that evaluate one query; one per processor by default (not in Prometheus)
     #[arg(long = "query.threads", value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
@@ -148,25 +148,4 @@ fn identity(flags: &Flags, threads: usize, start_time: i64) -> Identity {
         threads,
         flags: shown,
     }
-}
-
-/// Reads `512MiB`, `1GB`, `1048576`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
-    let factor: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "KB" => 1 << 10,
-        "KiB" => 1 << 10,
-        "MB" | "MiB" => 1 << 20,
-        "GB" | "GiB" => 1 << 30,
-        "TB" | "TiB" => 1 << 40,
-        _ => return Err("write a number of bytes, as in 512MiB or 2GiB".to_owned()),
-    };
-    let number: u64 =
-        number.parse().map_err(|_| "write a number of bytes, as in 512MiB or 2GiB".to_owned())?;
-    number
-        .checked_mul(factor)
-        .filter(|size| *size > 0)
-        .ok_or_else(|| "more than 0, less than 16 EiB".to_owned())
 }

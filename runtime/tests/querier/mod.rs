@@ -1,0 +1,5 @@
+//! `query` over `store`, both as real commands on this machine.
+
+mod component;
+mod flags;
+mod recorded;
