@@ -43,6 +43,7 @@ use crate::flags::objstore::ObjstoreFlags;
 use crate::flags::path_or_content::expanded_content;
 use crate::flags::request_logging::RequestLoggingFlags;
 use crate::flags::selector::{SelectorFlags, TimeRangeFlags};
+use crate::flags::tracing::TracingFlags;
 use crate::flags::{HttpFlags, LogFlags, prom_duration};
 
 /// Serves the series of the blocks of a bucket
@@ -56,6 +57,8 @@ struct Flags {
     grpc: GrpcFlags,
     #[command(flatten)]
     objstore: ObjstoreFlags,
+    #[command(flatten)]
+    tracing: TracingFlags,
     #[command(flatten)]
     requests: RequestLoggingFlags,
     #[command(flatten)]
@@ -373,6 +376,8 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut registry = Registry::default();
+    server::metrics::process::register(&mut registry);
+    let tracing = flags.tracing.start("store")?;
     let bucket = flags.bucket(Arc::clone(&clock), &mut registry)?;
     let fetcher = flags.fetcher(&bucket, Arc::clone(&clock), Arc::clone(&fs), &mut registry)?;
     fs.create_dir_all(&flags.blocks.data_dir).context("--data-dir")?;
@@ -421,9 +426,10 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
         );
     }
     info!(msg = "starting store node");
-    group.wait().await?;
+    let ended = group.wait().await;
+    tracing.close().await;
     signals.abort();
-    Ok(())
+    Ok(ended?)
 }
 
 /// Looks through the bucket again and again, and closes what is not used.
