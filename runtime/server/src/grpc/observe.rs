@@ -37,6 +37,8 @@ pub(super) struct Observed {
 /// What all calls share.
 pub(super) struct Settings {
     pub(super) methods: std::collections::BTreeMap<String, Arc<MethodMetrics>>,
+    /// Services that are there.
+    pub(super) services: Vec<&'static str>,
     pub(super) panics: Counter,
     pub(super) request_max: usize,
     pub(super) log: crate::request_log::RequestLog,
@@ -61,7 +63,32 @@ where
     }
 }
 
+impl Settings {
+    /// What Go's library says of a method that is not there.
+    fn absent(&self, path: &str) -> Option<Status> {
+        if self.methods.contains_key(path) {
+            return None;
+        }
+        let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.rsplit_once('/')) else {
+            return Some(Status::unimplemented(format!("malformed method name: {path:?}")));
+        };
+        if !self.services.contains(&service) {
+            return Some(Status::unimplemented(format!("unknown service {service}")));
+        }
+        let described = self.methods.keys().any(|known| {
+            known
+                .strip_prefix('/')
+                .and_then(|known| known.strip_prefix(service))
+                .is_some_and(|rest| rest.starts_with('/'))
+        });
+        described.then(|| Status::unimplemented(format!("unknown method {method} for service {service}")))
+    }
+}
+
 async fn call(routes: Routes, settings: Arc<Settings>, mut request: Request<Body>) -> Response<Body> {
+    if let Some(status) = settings.absent(request.uri().path()) {
+        return status.into_http();
+    }
     let method = settings.methods.get(request.uri().path()).map(Arc::clone);
     let deadline = timeout(request.headers()).map(|timeout| Instant::now() + timeout);
     let span = trace::server_span(request.uri().path(), request.headers(), trace::Protocol::Grpc);

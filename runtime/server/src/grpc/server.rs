@@ -208,6 +208,7 @@ impl ListeningGrpcServer {
             .collect();
         let settings = Settings {
             methods,
+            services: server.served,
             panics: server.panics,
             request_max: server.settings.request_max,
             log: server.log,

@@ -366,3 +366,20 @@ async fn a_packed_call_is_answered_packed_as_go_does() {
     snap::read::FrameDecoder::new(&bytes[5..5 + length]).read_to_end(&mut plain).unwrap();
     assert_eq!(plain, message);
 }
+
+#[tokio::test]
+async fn what_is_not_there_is_named_as_go_names_it() {
+    let running = Running::start(GrpcSettings::default()).await;
+    for (path, says) in [
+        ("/thanos.Rules/Rules", "unknown service thanos.Rules"),
+        ("/test.Ticker/NoSuch", "unknown method NoSuch for service test.Ticker"),
+        ("/nothing", "malformed method name: \"/nothing\""),
+    ] {
+        let mut grpc = tonic::client::Grpc::new(running.channel(Compression::None));
+        grpc.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<Message, Message>::default();
+        let path = http::uri::PathAndQuery::from_static(path);
+        let status = grpc.unary(Request::new(Message::default()), path, codec).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unimplemented, says));
+    }
+}
