@@ -19,7 +19,7 @@ use crate::yaml::{self, YamlError};
 #[derive(Debug, Error)]
 pub enum RequestLogError {
     /// It is not the YAML that it should be.
-    #[error("request logging configuration: {0}")]
+    #[error("request logging configuration")]
     Yaml(#[from] YamlError),
     /// A level is missing.
     #[error("request logging configuration: level field is empty")]
@@ -324,7 +324,7 @@ mod tests {
             ("options: {level: INFO, decision: {log_start: true}}", "log start call is not supported"),
             ("option: {}", "did you mean `options`?"),
         ] {
-            let error = RequestLog::from_yaml(text).unwrap_err().to_string();
+            let error = yaml::chain(&RequestLog::from_yaml(text).unwrap_err());
             assert!(error.contains(says), "{text}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }

@@ -34,3 +34,15 @@ fn nearest(line: &str) -> Option<&str> {
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
         .map(|(known, _)| known)
 }
+
+/// An error with its causes, as commands print it.
+#[cfg(test)]
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

@@ -18,7 +18,7 @@ use crate::yaml::{self, YamlError};
 #[derive(Debug, Error)]
 pub enum TracingError {
     /// It is not the YAML that it should be.
-    #[error("tracing configuration: {0}")]
+    #[error("tracing configuration")]
     Yaml(#[from] YamlError),
     /// Traces do not go there.
     #[error("tracing with type {0} is not supported; collectors take OTLP: use type OTLP")]
@@ -286,8 +286,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Option<Settings>, String> {
         Settings::from_yaml(text, "thanos-store").map_err(|error| {
-            let error: &dyn std::error::Error = &error;
-            let text = error.to_string();
+            let text = yaml::chain(&error);
             assert!(!text.contains('\n'), "{text}");
             text
         })
