@@ -252,3 +252,33 @@ fn reload(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_may_be_left_out_and_may_be_empty_as_charts_give_them() {
+        for arguments in [
+            &["sidecar"][..],
+            &[
+                "sidecar",
+                "--http.config=",
+                "--grpc-server-tls-cert=",
+                "--grpc-server-tls-client-ca=",
+                "--hash-func=",
+            ],
+            &[
+                "sidecar",
+                "--no-shipper.upload-compacted",
+                "--min-time=-2h",
+                "--shipper.skip-corrupted-blocks",
+            ],
+        ] {
+            let matches = command().try_get_matches_from(arguments).unwrap();
+            let flags = Flags::from_arg_matches(&matches).unwrap();
+            assert!(flags.grpc.settings().unwrap().tls.is_none());
+        }
+        assert!(command().try_get_matches_from(["sidecar", "--prometheus.uri=x"]).is_err());
+    }
+}
