@@ -1,17 +1,18 @@
 //! `pronoiad store`: the StoreAPI over the blocks of a bucket.
 
 mod caches;
+mod flags;
 mod info;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::StoreService;
 use ::store::bucket::{
     BucketStore, BucketStoreConfig, BucketStoreMetrics, BucketStoreParts, CacheMetrics, Limits, MemoryCache,
 };
-use anyhow::{Context, bail};
+use ::store::{LimitedStore, SeriesLimits, StoreService};
+use anyhow::Context;
 use axum::Router;
 use block::filter::{ConsistencyDelay, Duplicates, Filter, IgnoreDeletionMarks, ParquetMigrated};
 use block::{Discovery, Fetcher, FetcherConfig, FetcherMetrics};
@@ -21,7 +22,6 @@ use objstore::BucketRef;
 use prom_model::{Clock, SystemClock};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use server::duration::GoDuration;
 use server::grpc::GrpcServer;
 use server::http::HttpMetrics;
 use server::metrics::Metrics;
@@ -32,202 +32,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use tsdb::fs::{Fs, RealFs};
 
+use self::flags::Flags;
 use self::info::StoreInfo;
 use crate::commands::stop_on_signal;
 use crate::commands::tools::bucket::viewer::Viewer;
-use crate::flags::bytes::GoBytes;
-use crate::flags::go_only::GoOnlyFlags;
-use crate::flags::grpc::GrpcFlags;
 use crate::flags::negation::with_negations;
-use crate::flags::objstore::ObjstoreFlags;
 use crate::flags::path_or_content::expanded_content;
-use crate::flags::request_logging::RequestLoggingFlags;
-use crate::flags::selector::{SelectorFlags, TimeRangeFlags};
-use crate::flags::tracing::TracingFlags;
-use crate::flags::{HttpFlags, LogFlags, prom_duration};
-
-/// Serves the series of the blocks of a bucket
-#[derive(Args)]
-struct Flags {
-    #[command(flatten)]
-    log: LogFlags,
-    #[command(flatten)]
-    http: HttpFlags,
-    #[command(flatten)]
-    grpc: GrpcFlags,
-    #[command(flatten)]
-    objstore: ObjstoreFlags,
-    #[command(flatten)]
-    tracing: TracingFlags,
-    #[command(flatten)]
-    requests: RequestLoggingFlags,
-    #[command(flatten)]
-    go: GoOnlyFlags,
-    #[command(flatten)]
-    blocks: BlockFlags,
-    #[command(flatten)]
-    reads: ReadFlags,
-    #[command(flatten)]
-    web: WebFlags,
-}
-
-/// Which blocks are served, and how they are found.
-#[derive(Args)]
-struct BlockFlags {
-    /// Local directory for index-headers and copies of metadata; it may be lost at any time
-    #[arg(long = "data-dir", value_name = "DIR", default_value = "./data")]
-    data_dir: PathBuf,
-    /// Keep index-headers on the disk between starts (the default; --no-cache-index-header makes them anew at each start)
-    #[arg(long = "cache-index-header")]
-    _cache_index_header: bool,
-    /// How often the bucket is looked through
-    #[arg(long = "sync-block-duration", value_name = "DURATION", default_value = "15m")]
-    sync_interval: GoDuration,
-    /// How blocks are found: one request for each (concurrent), or one listing of all objects (recursive)
-    #[arg(long = "block-discovery-strategy", value_name = "STRATEGY", default_value = "concurrent", value_parser = ["concurrent", "recursive"])]
-    discovery: String,
-    /// Blocks that are loaded at the same time
-    #[arg(long = "block-sync-concurrency", value_name = "NUMBER", default_value_t = 20)]
-    sync_concurrency: usize,
-    /// Metadata that are read at the same time
-    #[arg(long = "block-meta-fetch-concurrency", value_name = "NUMBER", default_value_t = 32)]
-    meta_concurrency: usize,
-    #[command(flatten)]
-    time: TimeRangeFlags,
-    #[command(flatten)]
-    selector: SelectorFlags,
-    /// Blocks that were uploaded later are not served yet
-    #[arg(long = "consistency-delay", value_name = "DURATION", default_value = "0s")]
-    consistency_delay: GoDuration,
-    /// Blocks that were marked for deletion longer ago are not served
-    #[arg(long = "ignore-deletion-marks-delay", value_name = "DURATION", default_value = "24h")]
-    deletion_marks_delay: GoDuration,
-    /// Not built in: blocks that were converted to Parquet are told by their metadata alone
-    #[arg(long = "objstore-parquet.config", value_name = "YAML")]
-    parquet: Option<String>,
-    /// Not built in: blocks that were converted to Parquet are told by their metadata alone
-    #[arg(long = "objstore-parquet.config-file", value_name = "FILE")]
-    parquet_file: Option<PathBuf>,
-}
-
-/// How blocks are read.
-#[derive(Args)]
-struct ReadFlags {
-    /// Size of the index cache; --index-cache.config comes before it
-    #[arg(long = "index-cache-size", value_name = "BYTES", default_value = "250MB")]
-    index_cache_size: GoBytes,
-    /// YAML with the configuration of the index cache; $(VAR) is replaced from the environment
-    #[arg(long = "index-cache.config", value_name = "YAML")]
-    index_cache: Option<String>,
-    /// File with the configuration of the index cache
-    #[arg(long = "index-cache.config-file", value_name = "FILE")]
-    index_cache_file: Option<PathBuf>,
-    /// YAML with the configuration of the cache around the bucket; $(VAR) is replaced from the environment
-    #[arg(long = "store.caching-bucket.config", value_name = "YAML", hide = true)]
-    caching_bucket: Option<String>,
-    /// File with the configuration of the cache around the bucket
-    #[arg(long = "store.caching-bucket.config-file", value_name = "FILE", hide = true)]
-    caching_bucket_file: Option<PathBuf>,
-    /// Bytes of postings, series and chunks that all calls together may hold before they are sent
-    #[arg(long = "chunk-pool-size", value_name = "BYTES", default_value = "2GB")]
-    memory: GoBytes,
-    /// Series that one call may have; 0: any number
-    #[arg(long = "store.limits.request-series", value_name = "NUMBER", default_value_t = 0)]
-    limit_series: u64,
-    /// Samples that one call may have, counted as 120 for each chunk; 0: any number
-    #[arg(long = "store.limits.request-samples", value_name = "NUMBER", default_value_t = 0)]
-    limit_samples: u64,
-    /// Former name of --store.limits.request-series
-    #[arg(long = "store.grpc.touched-series-limit", value_name = "NUMBER", default_value_t = 0, hide = true)]
-    touched_series: u64,
-    /// Former name of --store.limits.request-samples
-    #[arg(long = "store.grpc.series-sample-limit", value_name = "NUMBER", default_value_t = 0, hide = true)]
-    series_samples: u64,
-    /// Bytes that one call may read, from the bucket or from a cache; 0: any number
-    #[arg(long = "store.grpc.downloaded-bytes-limit", value_name = "BYTES", default_value = "0")]
-    downloaded_bytes: GoBytes,
-    /// Calls of Series that are served at the same time
-    #[arg(
-        long = "store.grpc.series-max-concurrency",
-        value_name = "NUMBER",
-        default_value_t = 20,
-        allow_negative_numbers = true
-    )]
-    series_concurrency: i64,
-    /// Close index-headers that are not used; they are opened at their first use in any case
-    #[arg(long = "store.enable-index-header-lazy-reader")]
-    lazy_reader: bool,
-    /// When index-headers are made: when a block is seen first (eager), or at its first use (lazy)
-    #[arg(long = "store.index-header-lazy-download-strategy", value_name = "STRATEGY", default_value = "eager", value_parser = ["eager", "lazy"])]
-    download: String,
-    /// After so long without use an index-header is closed
-    #[arg(
-        long = "store.index-header-lazy-reader-idle-timeout",
-        value_name = "DURATION",
-        default_value = "5m",
-        hide = true
-    )]
-    header_idle: GoDuration,
-    /// Without effect: it is always weighed whether a matcher is cheaper to try on the series
-    #[arg(long = "store.enable-lazy-expanded-postings")]
-    lazy_postings: bool,
-    /// Without effect, as --store.enable-lazy-expanded-postings
-    #[arg(long = "store.posting-group-max-key-series-ratio", value_name = "RATIO", default_value_t = 100.0)]
-    key_series_ratio: f64,
-    /// Without effect: every 32nd offset is in memory
-    #[arg(
-        long = "store.index-header-posting-offsets-in-mem-sampling",
-        value_name = "NUMBER",
-        default_value_t = 32,
-        hide = true
-    )]
-    sampling: u32,
-    /// Without effect: what a matcher selects is kept in the index cache
-    #[arg(long = "matcher-cache-size", value_name = "NUMBER", default_value_t = 0)]
-    matcher_cache: u32,
-    /// Series of a block that are read at the same time
-    #[arg(long = "debug.series-batch-size", value_name = "NUMBER", default_value_t = 10_000, hide = true)]
-    series_batch: usize,
-    /// Without effect: the metadata of a block and its index say how long its series are
-    #[arg(
-        long = "debug.estimated-max-series-size",
-        value_name = "BYTES",
-        default_value_t = 65_536,
-        hide = true
-    )]
-    series_size: u64,
-    /// Without effect: the metadata of a block and its index say how long its chunks are
-    #[arg(
-        long = "debug.estimated-max-chunk-size",
-        value_name = "BYTES",
-        default_value_t = 16_000,
-        hide = true
-    )]
-    chunk_size: u64,
-}
-
-/// The block viewer.
-#[derive(Args)]
-struct WebFlags {
-    /// Do not serve the block viewer
-    #[arg(long = "web.disable")]
-    disable: bool,
-    /// Accepted; links are relative
-    #[arg(long = "web.external-prefix", value_name = "PATH", default_value = "")]
-    external_prefix: String,
-    /// Accepted; links are relative and need no such header
-    #[arg(long = "web.prefix-header", value_name = "HEADER", default_value = "")]
-    prefix_header: String,
-    /// Do not allow other sites to read the API
-    #[arg(long = "web.disable-cors")]
-    disable_cors: bool,
-    /// External label whose value is the title of a group
-    #[arg(long = "bucket-web-label", value_name = "NAME", default_value = "")]
-    label: String,
-    /// Refuse to mark blocks through the page and the API
-    #[arg(long = "disable-admin-operations")]
-    disable_admin_operations: bool,
-}
+use crate::flags::prom_duration;
 
 /// How often index-headers that are not used are looked for.
 const IDLE_CHECK: Duration = Duration::from_secs(60);
@@ -243,54 +54,17 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     flags.log.start();
     flags.check()?;
     let keep_headers = !matches.get_flag("no-cache-index-header");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // They wait for the disk or compute for a moment; more of them only take memory.
+        .max_blocking_threads(64)
+        .build()
+        .context("cannot start")?;
     runtime.block_on(serve(flags, keep_headers))
 }
 
 impl Flags {
-    /// Refuses what cannot be, and names what has no effect.
-    fn check(&self) -> anyhow::Result<()> {
-        let (blocks, reads) = (&self.blocks, &self.reads);
-        if blocks.parquet.is_some() || blocks.parquet_file.is_some() {
-            bail!(
-                "--objstore-parquet.config is not built in; blocks that were converted are left out by `parquet_migrated` in their metadata"
-            );
-        }
-        let now = SystemClock.now();
-        let range = blocks.time.filter();
-        if range.min.resolve(now) > range.max.resolve(now) {
-            bail!(
-                "invalid argument: --min-time '{}' can't be greater than --max-time '{}'",
-                range.min,
-                range.max
-            );
-        }
-        if blocks.sync_concurrency == 0 {
-            bail!("the number of concurrent blocks to sync should be greater than zero");
-        }
-        if reads.series_concurrency < 0 {
-            bail!("max concurrency value cannot be lower than 0 (got {})", reads.series_concurrency);
-        }
-        for (given, flag) in [
-            (reads.lazy_postings, "--store.enable-lazy-expanded-postings"),
-            (
-                reads.key_series_ratio.to_bits() != 100.0_f64.to_bits(),
-                "--store.posting-group-max-key-series-ratio",
-            ),
-            (reads.sampling != 32, "--store.index-header-posting-offsets-in-mem-sampling"),
-            (reads.matcher_cache != 0, "--matcher-cache-size"),
-            (reads.series_size != 65_536, "--debug.estimated-max-series-size"),
-            (reads.chunk_size != 16_000, "--debug.estimated-max-chunk-size"),
-            (!self.web.external_prefix.is_empty(), "--web.external-prefix"),
-            (!self.web.prefix_header.is_empty(), "--web.prefix-header"),
-        ] {
-            if given {
-                warn!(msg = "a flag has no effect, see --help", flag);
-            }
-        }
-        Ok(())
-    }
-
     fn config(&self) -> BucketStoreConfig {
         let (blocks, reads) = (&self.blocks, &self.reads);
         let range = blocks.time.filter();
@@ -376,8 +150,6 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut registry = Registry::default();
-    server::metrics::process::register(&mut registry);
-    let tracing = flags.tracing.start("store")?;
     let bucket = flags.bucket(Arc::clone(&clock), &mut registry)?;
     let fetcher = flags.fetcher(&bucket, Arc::clone(&clock), Arc::clone(&fs), &mut registry)?;
     fs.create_dir_all(&flags.blocks.data_dir).context("--data-dir")?;
@@ -396,9 +168,11 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
     let probe = Probe::register("store", &mut registry);
     let budget = Budget::new("memory of the store (--chunk-pool-size)", flags.reads.memory.0);
     let log = flags.requests.log()?;
+    // The limits are the store's own, whose words Thanos' users know.
+    let counted = LimitedStore::new(Arc::new(store.clone()), SeriesLimits::default(), &mut registry);
     let grpc = GrpcServer::new(flags.grpc.settings()?, storeapi::DESCRIPTORS, probe.clone(), &mut registry)?
         .with_request_log(log.clone())
-        .add(StoreService::new(Arc::new(store.clone()), budget).into_server())
+        .add(StoreService::new(Arc::new(counted), budget).into_server())
         .add(InfoServer::new(StoreInfo::new(store.clone(), probe.clone())));
     let viewer = Viewer::new(bucket, flags.web.label.clone(), !flags.web.disable_admin_operations);
     let routes = match flags.web.disable {
@@ -426,10 +200,9 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
         );
     }
     info!(msg = "starting store node");
-    let ended = group.wait().await;
-    tracing.close().await;
+    group.wait().await?;
     signals.abort();
-    Ok(ended?)
+    Ok(())
 }
 
 /// Looks through the bucket again and again, and closes what is not used.
@@ -459,6 +232,14 @@ async fn keep_in_step(
             },
         }
     }
+}
+
+/// Allows as many open files as there may be, as Go's runtime does when it starts: each index-header in use is one.
+fn raise_open_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is refused, the limit stays as it is.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }
 
 /// Removes the index-headers of an earlier start.

@@ -29,7 +29,9 @@ pub(super) struct Piece {
 }
 
 /// So many series go on together at most.
-const PIECE_SERIES: usize = 512;
+const PIECE_SERIES: usize = 2048;
+/// After so many others get their turn.
+const TURN_SERIES: usize = 256;
 
 /// Reads the chunks of the series that come, and sends them on.
 pub(super) async fn read_chunks(
@@ -113,7 +115,10 @@ async fn with_chunks(
     call.used.chunks.touch(count, bytes);
     call.used.chunks.fetch(count, bytes);
     let mut series = Vec::with_capacity(group.len());
-    for head in group {
+    for (at, head) in group.into_iter().enumerate() {
+        if at % TURN_SERIES == TURN_SERIES - 1 {
+            tokio::task::yield_now().await;
+        }
         let mut chunks = Vec::with_capacity(head.chunks.len());
         for meta in of(&head) {
             let (encoding, data) = read_one(block, call, &mut segments, &mut held, meta.reference).await?;

@@ -18,7 +18,7 @@ use super::BucketStore;
 use super::block::Block;
 use super::call::Call;
 use super::error::ReadError;
-use super::postings::of_index;
+use super::postings::{Selected, of_index, values_with};
 use super::request;
 use super::select::without_external;
 use super::series_call::{Ask, choose, spawn_heads};
@@ -26,6 +26,9 @@ use crate::Context;
 
 /// The label of the name of a metric.
 const METRIC_NAME: &str = "__name__";
+
+/// Reading a series takes about as long as reading so many bytes of lists of postings.
+const LISTS_PER_SERIES: u64 = 64;
 
 type Texts = BTreeSet<String>;
 
@@ -180,8 +183,9 @@ async fn names_of(block: Arc<Block>, call: Arc<Call>, matchers: Vec<Matcher>) ->
         names.extend(external.filter(|name| !removed(name)));
         return Ok(names);
     }
+    let (header, selected) = choose(&block, &call, &matchers).await?;
     let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
-    each_series(block, call, matchers, |labels| {
+    each_series(block, call, header, selected, |labels| {
         for (name, _) in labels {
             if !names.contains(name) {
                 names.insert(name.to_vec());
@@ -206,8 +210,22 @@ async fn values_of(
         values.extend(external);
         return Ok(values);
     }
+    let (header, selected) = choose(&block, &call, &matchers).await?;
+    // Its lists of postings say which values occur, if all series that are selected count: then no series has to be read.
+    let covered = call.min_time <= block.min_time() && block.max_time() <= call.max_time;
+    if covered && selected.lazy.is_empty() && block.external.get(&label).is_none() {
+        let extent = header.index().label_extent(&label).map_err(of_index)?;
+        let worth = (selected.postings.len() as u64).saturating_mul(LISTS_PER_SERIES);
+        match extent {
+            None => return Ok(Texts::new()),
+            Some(extent) if extent.bytes <= worth => {
+                return values_with(&block, &header, &call, &selected.postings, &label).await;
+            }
+            Some(_) => {}
+        }
+    }
     let mut values: BTreeSet<Vec<u8>> = BTreeSet::new();
-    each_series(block, call, matchers, |labels| {
+    each_series(block, call, header, selected, |labels| {
         if let Some(value) = labels.get(label.as_bytes())
             && !value.is_empty()
             && !values.contains(value)
@@ -228,14 +246,14 @@ fn all_values(header: &IndexHeader, label: &str) -> Result<Texts, ReadError> {
     Ok(values)
 }
 
-/// Shows the labels of each series that satisfies the matchers.
+/// Shows the labels of each series that is selected.
 async fn each_series(
     block: Arc<Block>,
     call: Arc<Call>,
-    matchers: Vec<Matcher>,
+    header: Arc<IndexHeader>,
+    selected: Selected,
     mut see: impl FnMut(&storeapi::LabelBytes),
 ) -> Result<(), ReadError> {
-    let (header, selected) = choose(&block, &call, &matchers).await?;
     let mut tasks = JoinSet::new();
     let mut heads = spawn_heads(&mut tasks, block, header, call, selected);
     while let Some(batch) = heads.recv().await {

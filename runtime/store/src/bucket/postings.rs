@@ -3,12 +3,13 @@
 mod codec;
 mod plan;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use block::index_header::IndexHeader;
 use bytes::Bytes;
-use prom_model::Matcher;
+use prom_model::{MatchOp, Matcher};
 use tsdb::Corruption;
 use tsdb::Fault;
 use tsdb::block::INDEX_FILE;
@@ -153,6 +154,67 @@ async fn read_lists(
         }
     }
     Ok(lists.into_iter().flatten().collect())
+}
+
+/// Bytes of lists that are looked at together.
+const LISTS_BYTES: u64 = 8 << 20;
+
+/// The values of a label that at least one of these series has, found in the lists of the values.
+pub(super) async fn values_with(
+    block: &Block,
+    header: &Arc<IndexHeader>,
+    call: &Call,
+    series: &Postings,
+    label: &str,
+) -> Result<BTreeSet<String>, ReadError> {
+    let mut lists = {
+        let (header, label) = (Arc::clone(header), label.to_owned());
+        let listed = tokio::task::spawn_blocking(move || value_lists(header.index(), &label));
+        listed.await.map_err(|_| ReadError::Stopped)?.map_err(of_index)?.into_iter().peekable()
+    };
+    let mut held = call.budget.hold("postings");
+    let mut values = BTreeSet::new();
+    while lists.peek().is_some() {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        while let Some((value, range)) = lists.next_if(|_| bytes < LISTS_BYTES) {
+            bytes += range.end.saturating_sub(range.start);
+            some.push((value, range));
+        }
+        let mut ranges: Vec<Range<u64>> = some.iter().map(|(_, range)| range.clone()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let parts = join(ranges);
+        let bytes = total(&parts);
+        call.limits.bytes.reserve(bytes, "exceeded bytes limit while fetching postings")?;
+        held.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        let fetched = fetch(call.bucket.as_ref(), &block.index_object(), &parts).await?;
+        call.used.postings.touch(some.len() as u64, bytes);
+        call.used.postings.fetch(some.len() as u64, bytes);
+        let index = header.index();
+        for (value, range) in some {
+            let list =
+                index.decode_postings(&bytes_of(index, &fetched, &range).map_err(of_index)?, range.start);
+            if list.map_err(of_index)?.intersects(series) {
+                values.insert(value);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(values)
+}
+
+/// The values of a label, each with its list.
+fn value_lists(index: &IndexReader, label: &str) -> Result<Vec<(String, Range<u64>)>, Corruption> {
+    let Ok(present) = Matcher::new(MatchOp::NotEqual, label, "") else { return Ok(Vec::new()) };
+    let lists = index.plan(&present)?.lists;
+    let mut values = Vec::with_capacity(lists.len());
+    if let Some(mut walk) = index.label_values(label) {
+        while let Some(entry) = walk.next_entry()? {
+            if !entry.value.is_empty() {
+                values.push(String::from_utf8_lossy(entry.value).into_owned());
+            }
+        }
+    }
+    Ok(values.into_iter().zip(lists).collect())
 }
 
 fn decode_lists(

@@ -28,7 +28,7 @@ use ::block::index_header::IndexHeader;
 /// Bytes of chunks that all blocks of a call together read ahead, about.
 const AHEAD_BYTES: u64 = 64 << 20;
 /// Of one block at once.
-const CHUNK_BYTES: std::ops::Range<u64> = 64 << 10..1 << 20;
+const CHUNK_BYTES: std::ops::Range<u64> = 64 << 10..4 << 20;
 /// Series that all blocks of a call together read ahead, about.
 const AHEAD_SERIES: usize = 100_000;
 /// The fewest of one block.

@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "recorded files are looked up where PRONOIA_SHARED points")]
 
 mod damage;
+mod looks;
 mod recorded;
+mod selection;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

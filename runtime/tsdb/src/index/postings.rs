@@ -170,6 +170,21 @@ impl Postings {
         Postings::made(both)
     }
 
+    /// Whether any series is in both lists.
+    pub fn intersects(&self, other: &Postings) -> bool {
+        let (small, large) = if self.len() <= other.len() { (self, other) } else { (other, self) };
+        let (mut here, mut there) = (0usize, 0usize);
+        while let Some(number) = small.number(here) {
+            there = large.seek(there, number);
+            match large.number(there) {
+                None => return false,
+                Some(found) if found == number => return true,
+                Some(found) => here = small.seek(here, found),
+            }
+        }
+        false
+    }
+
     /// The series that are in this list and not in the other.
     pub fn without(&self, other: &Postings) -> Postings {
         if self.is_empty() || other.is_empty() {
@@ -319,6 +334,7 @@ mod tests {
             prop_assert_eq!(numbers(&Postings::union(&lists)), Vec::from_iter(any.iter().copied()));
             prop_assert_eq!(numbers(&union.finish()), Vec::from_iter(any));
             let (one, other) = (&sets[0], &sets[sets.len() - 1]);
+            prop_assert_eq!(lists[0].intersects(&lists[sets.len() - 1]), !one.is_disjoint(other));
             prop_assert_eq!(numbers(&lists[0].without(&lists[sets.len() - 1])), Vec::from_iter(one - other));
             for number in [0, 7, 199, u32::MAX] {
                 prop_assert_eq!(lists[0].contains(SeriesRef(number)), one.contains(&number));

@@ -32,7 +32,7 @@ async fn ask(bucket: &Path) -> Result<Vec<Series>, Status> {
     Ok(all)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
