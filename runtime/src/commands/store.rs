@@ -147,6 +147,7 @@ impl Flags {
 }
 
 async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
+    let tracing = flags.tracing.start("store")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut registry = Registry::default();
@@ -200,9 +201,10 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
         );
     }
     info!(msg = "starting store node");
-    group.wait().await?;
+    let ended = group.wait().await;
     signals.abort();
-    Ok(())
+    tracing.close().await;
+    Ok(ended?)
 }
 
 /// Looks through the bucket again and again, and closes what is not used.

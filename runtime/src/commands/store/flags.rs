@@ -14,6 +14,7 @@ use crate::flags::grpc::GrpcFlags;
 use crate::flags::objstore::ObjstoreFlags;
 use crate::flags::request_logging::RequestLoggingFlags;
 use crate::flags::selector::{SelectorFlags, TimeRangeFlags};
+use crate::flags::tracing::TracingFlags;
 use crate::flags::{HttpFlags, LogFlags};
 
 /// Serves the series of the blocks of a bucket
@@ -28,9 +29,11 @@ pub(super) struct Flags {
     #[command(flatten)]
     pub(super) objstore: ObjstoreFlags,
     #[command(flatten)]
+    pub(super) tracing: TracingFlags,
+    #[command(flatten)]
     pub(super) requests: RequestLoggingFlags,
     #[command(flatten)]
-    pub(super) go: GoOnlyFlags,
+    pub(super) _go: GoOnlyFlags,
     #[command(flatten)]
     pub(super) blocks: BlockFlags,
     #[command(flatten)]
