@@ -151,6 +151,7 @@ async fn serve(flags: Flags, keep_headers: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut registry = Registry::default();
+    server::metrics::process::register(&mut registry);
     let bucket = flags.bucket(Arc::clone(&clock), &mut registry)?;
     let fetcher = flags.fetcher(&bucket, Arc::clone(&clock), Arc::clone(&fs), &mut registry)?;
     fs.create_dir_all(&flags.blocks.data_dir).context("--data-dir")?;
