@@ -23,8 +23,9 @@ pub(super) async fn exemplars(State(api): Asked, call: Call) -> Result<Response,
     };
     let (context, _guard) = api.context(call.tenant()?);
     let gathered = api.fleet.exemplars(request, context).await;
-    let (found, warnings) =
-        gathered.map_err(|status| Refusal::internal(format!("retrieving exemplars: {}", words(&status))))?;
+    let (found, warnings) = gathered.map_err(|status| {
+        Refusal::internal(format!("retrieving exemplars: proxy Exemplars: {}", words(&status)))
+    })?;
     let mut data = Vec::new();
     push_list(&mut data, &found, push_series);
     Ok(success(&data, &warnings))

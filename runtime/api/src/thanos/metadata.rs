@@ -22,8 +22,9 @@ pub(super) async fn metadata(State(api): Asked, call: Call) -> Result<Response, 
     };
     let (context, _guard) = api.context(call.tenant()?);
     let gathered = api.fleet.metadata(request, context).await;
-    let (found, warnings) =
-        gathered.map_err(|status| Refusal::internal(format!("retrieving metadata: {}", words(&status))))?;
+    let (found, warnings) = gathered.map_err(|status| {
+        Refusal::internal(format!("retrieving metadata: proxy MetricMetadata: {}", words(&status)))
+    })?;
     let mut data = Vec::new();
     let mut object = Object::new(&mut data);
     for (metric, entry) in &found.metadata {

@@ -64,7 +64,11 @@ async fn gather(
 ) -> Result<(Vec<RuleGroup>, Vec<String>), Refusal> {
     let (context, _guard) = api.context(call.tenant()?);
     let gathered = api.fleet.rules(request, context).await;
-    gathered.map_err(|status| Refusal::internal(format!("error retrieving rules: {}", super::words(&status))))
+    gathered.map_err(|status| {
+        // What the filters of the request say comes from here, all else from the components.
+        let from = if status.code() == tonic::Code::Unknown { "" } else { "proxy Rules: " };
+        Refusal::internal(format!("error retrieving rules: {from}{}", super::words(&status)))
+    })
 }
 
 fn kind(word: &str) -> Result<Type, Refusal> {

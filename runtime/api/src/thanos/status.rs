@@ -71,7 +71,8 @@ pub(super) async fn statistics(State(api): Asked, call: Call) -> Result<Response
     let (context, _guard) = api.context(asked);
     let failed = |text: String| Refusal::internal(format!("retrieving tsdb statistics: {text}"));
     let gathered = api.fleet.statistics(request, context).await;
-    let (mut found, warnings) = gathered.map_err(|status| failed(words(&status)))?;
+    let (mut found, warnings) =
+        gathered.map_err(|status| failed(format!("proxy TSDBStatistics: {}", words(&status))))?;
     let entry = match tenant {
         Some(tenant) => {
             let own = found.statistics.remove(tenant);

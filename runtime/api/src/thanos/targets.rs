@@ -24,8 +24,9 @@ pub(super) async fn targets(State(api): Asked, call: Call) -> Result<Response, R
     };
     let (context, _guard) = api.context(call.tenant()?);
     let gathered = api.fleet.targets(request, context).await;
-    let (found, warnings) =
-        gathered.map_err(|status| Refusal::internal(format!("retrieving targets: {}", words(&status))))?;
+    let (found, warnings) = gathered.map_err(|status| {
+        Refusal::internal(format!("retrieving targets: proxy Targets: {}", words(&status)))
+    })?;
     let mut data = Vec::new();
     let mut object = Object::new(&mut data);
     push_list(object.field("activeTargets"), &found.active_targets, push_active);

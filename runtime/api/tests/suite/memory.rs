@@ -290,9 +290,7 @@ impl Fleet for Memory {
     async fn exemplars(&self, request: ExemplarsRequest, _: Context) -> Gathered<Vec<ExemplarData>> {
         let (_, errors) = promql_syntax::parse(&request.query);
         match errors.first() {
-            Some(error) => {
-                Err(Status::unknown(format!("proxy Exemplars: {}", error.located(&request.query))))
-            }
+            Some(error) => Err(Status::unknown(error.located(&request.query))),
             None => Ok((Vec::new(), self.warnings.clone())),
         }
     }

@@ -14,8 +14,8 @@ const GO_DURATIONS: [&str; 4] = [
     "query.lookback-delta",
     "query.metadata.default-time-range",
 ];
-/// Flags whose values nobody should see.
-const SECRET: &str = "objstore.config";
+/// Flags whose values nobody should see: they may hold passwords.
+const SECRET: [&str; 2] = ["objstore.config", "tracing.config"];
 
 /// All flags with their values.
 pub(super) fn shown(command: &Command, matches: &ArgMatches) -> BTreeMap<String, String> {
@@ -34,7 +34,7 @@ pub(super) fn shown(command: &Command, matches: &ArgMatches) -> BTreeMap<String,
         } else {
             let values = matches.get_raw(id).into_iter().flatten();
             let values: Vec<String> = values.map(|value| as_go(name, &value.to_string_lossy())).collect();
-            if name.starts_with(SECRET) && !values.concat().is_empty() {
+            if SECRET.contains(&name) && !values.concat().is_empty() {
                 "<REDACTED>".to_owned()
             } else {
                 values.join(",")
@@ -52,6 +52,7 @@ fn as_go(name: &str, value: &str) -> String {
         return units(duration);
     }
     match value {
+        "0ms" => "0s".to_owned(),
         "1000000" if name.starts_with("query.telemetry") => "1e+06".to_owned(),
         value => value.to_owned(),
     }
