@@ -59,6 +59,11 @@ impl Batch {
         self.entries.len()
     }
 
+    /// How many parts of blocks the series have.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
     /// Adds what a block has of the series that [`Batch::end_series`] completes.
     pub(super) fn add_block_part(&mut self, block: usize, series: &Series) {
         let start = self.chunks.len() as u32;

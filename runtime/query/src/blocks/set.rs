@@ -12,6 +12,10 @@ use super::batch::{Batch, Sources};
 use super::cursor::{BlockCursor, HeadCursor};
 use super::damaged;
 
+/// A batch ends with the series with which it has so many parts: whoever asks for batches looks between them whether the query
+/// still has time, and how much memory it holds.
+const PARTS_MOST: usize = 4096;
+
 /// Selected series of several blocks and of the head.
 #[derive(Debug)]
 pub(super) struct Merge {
@@ -66,7 +70,7 @@ impl Merge {
         }
         let mut batch = Batch::new(Arc::clone(&sources));
         let mut labels = LabelSet::new();
-        while batch.series() < most {
+        while batch.series() < most && batch.parts() < PARTS_MOST {
             let Some(least) = self.least(symbols) else { break };
             labels.assign(least.as_slice());
             for (at, (cursor, reader)) in self.blocks.iter_mut().zip(&mut readers).enumerate() {

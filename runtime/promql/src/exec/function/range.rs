@@ -17,6 +17,8 @@ mod resets;
 mod trend;
 mod window;
 
+use std::ops::Range;
+
 use promql_syntax::RangeExtension;
 
 use crate::exec::Run;
@@ -105,17 +107,22 @@ impl RawRange {
     }
 }
 
+/// The samples of a span of time, in memory of just their size: answers are made of them.
 fn between(samples: &Samples, open_start: i64, end: i64) -> Samples {
-    let mut cut = Samples::default();
-    for (time, value) in samples.timestamps.iter().zip(&samples.values) {
-        if *time > open_start && *time <= end {
-            cut.push_float(*time, *value);
-        }
+    let places = |times: &[i64]| {
+        let from = times.partition_point(|time| *time <= open_start);
+        from..times.partition_point(|time| *time <= end).max(from)
+    };
+    let (floats, histograms) = (places(&samples.timestamps), places(&samples.histogram_timestamps));
+    Samples {
+        timestamps: cut(&samples.timestamps, &floats),
+        values: cut(&samples.values, &floats),
+        histogram_timestamps: cut(&samples.histogram_timestamps, &histograms),
+        histograms: cut(&samples.histograms, &histograms),
+        ..Samples::default()
     }
-    for (time, histogram) in samples.histogram_timestamps.iter().zip(&samples.histograms) {
-        if *time > open_start && *time <= end {
-            cut.push_histogram(*time, histogram.clone());
-        }
-    }
-    cut
+}
+
+fn cut<T: Clone>(items: &[T], places: &Range<usize>) -> Vec<T> {
+    items.get(places.clone()).unwrap_or_default().to_vec()
 }
