@@ -4,6 +4,8 @@
 //! store a gRPC service that splits or joins them as the request asks.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+pub mod acceptance;
+
 mod about;
 pub mod bucket;
 mod grpc;
@@ -17,7 +19,8 @@ pub use about::{About, Extent};
 pub use grpc::{StoreService, TENANT_KEY, partial_response_disabled, tenant};
 pub use limited::{LimitedStore, SeriesLimits};
 pub use proxy::{
-    Access, Conduct, Member, Members, ProxySettings, ProxyStore, TsdbSelector, go_text, may_match,
+    Access, Conduct, Member, Members, ProxyMetrics, ProxySettings, ProxyStore, TsdbSelector, go_text,
+    may_match,
 };
 pub use remote::{Channel, RemoteStore};
 pub use store::{BATCH, Context, Frames, Store};

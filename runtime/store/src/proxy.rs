@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use storeapi::thanos::{
     LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse, SeriesRequest,
 };
@@ -54,17 +56,43 @@ pub struct ProxySettings {
     pub response_timeout: Option<Duration>,
 }
 
+/// `thanos_proxy_store_empty_stream_responses_total`; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyMetrics {
+    empty: Counter,
+}
+
+impl ProxyMetrics {
+    /// Registers it.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = ProxyMetrics::default();
+        registry.register(
+            "thanos_proxy_store_empty_stream_responses",
+            "Total number of empty responses received",
+            metrics.empty.clone(),
+        );
+        metrics
+    }
+}
+
 /// One store made of many.
 #[derive(Debug, Clone)]
 pub struct ProxyStore {
     members: Arc<dyn Members>,
     settings: Arc<ProxySettings>,
+    metrics: ProxyMetrics,
 }
 
 impl ProxyStore {
     /// A proxy for these stores.
     pub fn new(members: Arc<dyn Members>, settings: ProxySettings) -> Self {
-        ProxyStore { members, settings: Arc::new(settings) }
+        ProxyStore { members, settings: Arc::new(settings), metrics: ProxyMetrics::default() }
+    }
+
+    /// The same proxy, which counts what it sees.
+    #[must_use]
+    pub fn with_metrics(self, metrics: ProxyMetrics) -> Self {
+        ProxyStore { metrics, ..self }
     }
 
     /// The stores whose label sets are selected.
@@ -124,6 +152,7 @@ impl Store for ProxyStore {
             let reading = Reading {
                 request: pass_on(&request, &own, &mut selected),
                 silence: self.settings.response_timeout,
+                empty: self.metrics.empty.clone(),
                 context: Context { cancel: cancel.clone(), ..context.clone() },
             };
             let events = inflow::open(selected.member.clone(), reading, &mut tasks);

@@ -167,8 +167,16 @@ impl PartialOrd for LabelBytes {
 }
 
 impl Ord for LabelBytes {
+    /// Sets that are compared mostly begin alike: the labels that are the same are found by their bytes, and only the first pair
+    /// that differs is read.
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut one, mut two) = (self.iter(), other.iter());
+        let same = common_prefix(&self.0, &other.0);
+        if same == self.0.len() && same == other.0.len() {
+            return Ordering::Equal;
+        }
+        let start = label_start(&self.0, same);
+        let rest = |bytes| Pairs { rest: <[u8]>::get(bytes, start..).unwrap_or_default() };
+        let (mut one, mut two) = (rest(&self.0), rest(&other.0));
         loop {
             return match (one.next(), two.next()) {
                 (Some(mine), Some(its)) if mine == its => continue,
@@ -176,6 +184,35 @@ impl Ord for LabelBytes {
             };
         }
     }
+}
+
+/// How many bytes are the same at the beginning.
+#[inline]
+fn common_prefix(one: &[u8], two: &[u8]) -> usize {
+    let (mut ones, mut twos) = (one.chunks_exact(8), two.chunks_exact(8));
+    let mut same = 0;
+    for (one, two) in ones.by_ref().zip(twos.by_ref()) {
+        if one != two {
+            break;
+        }
+        same += 8;
+    }
+    let rest = |bytes| <[u8]>::get(bytes, same..).unwrap_or_default();
+    same + rest(one).iter().zip(rest(two)).take_while(|(one, two)| one == two).count()
+}
+
+/// Where the label begins in which this byte lies; where the next one does, if it is the last byte of one.
+#[inline]
+fn label_start(bytes: &[u8], at: usize) -> usize {
+    let mut start = 0;
+    while let Some((length, after)) = bytes.get(start + 1..).and_then(|rest| varint(rest).ok()) {
+        let end = (bytes.len() - after.len()).saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+        if end > at {
+            break;
+        }
+        start = end;
+    }
+    start
 }
 
 impl std::hash::Hash for LabelBytes {

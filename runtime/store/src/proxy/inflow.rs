@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use budget::{BudgetExceeded, Held};
 use futures::StreamExt;
+use prometheus_client::metrics::counter::Counter;
 use server::trace::Caller;
 use storeapi::thanos::SeriesRequest;
 use storeapi::{AggrChunk, Series, SeriesFrame, Shard};
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::message::Failure;
-use super::{Access, Member};
+use super::{Access, Conduct, Member};
 use crate::{BATCH, Context};
 
 /// Batches that wait for the merge, per store. What is beyond stays with the sender: gRPC stops reading.
@@ -41,6 +42,8 @@ pub(super) struct Reading {
     pub(super) request: SeriesRequest,
     /// How long it may be silent; `None`: for ever.
     pub(super) silence: Option<Duration>,
+    /// Counts answers without any frame.
+    pub(super) empty: Counter,
     pub(super) context: Context,
 }
 
@@ -96,27 +99,34 @@ impl<'a> Inflow<'a> {
     async fn read(&mut self) -> Result<(), Gone> {
         let Access::Open(store) = &self.member.access else { return self.send(Event::End).await };
         let answer = store.series(self.reading.request.clone(), self.reading.context.clone());
-        let mut frames = match within(self.reading.silence, answer).await {
-            Some(Ok(frames)) => frames,
-            Some(Err(status)) => return self.fail(&status).await,
-            None => return self.silent().await,
+        let mut frames = match within(self.reading.silence, &self.member.conduct, answer).await {
+            Ok(Ok(frames)) => frames,
+            Ok(Err(status)) => return self.fail(&status).await,
+            Err(why) => return self.give_up(why).await,
         };
+        let mut is_empty = true;
         loop {
-            match within(self.reading.silence, frames.next()).await {
-                Some(Some(Ok(SeriesFrame::Series(series)))) => self.take(vec![series]).await?,
-                Some(Some(Ok(SeriesFrame::Batch(batch)))) => self.take(batch).await?,
-                Some(Some(Ok(aside))) => self.send(Event::Aside(aside)).await?,
-                Some(Some(Err(status))) => {
+            let frame = within(self.reading.silence, &self.member.conduct, frames.next()).await;
+            if matches!(frame, Ok(Some(Ok(_)))) {
+                is_empty = false;
+            } else if is_empty {
+                self.reading.empty.inc();
+            }
+            match frame {
+                Ok(Some(Ok(SeriesFrame::Series(series)))) => self.take(vec![series]).await?,
+                Ok(Some(Ok(SeriesFrame::Batch(batch)))) => self.take(batch).await?,
+                Ok(Some(Ok(aside))) => self.send(Event::Aside(aside)).await?,
+                Ok(Some(Err(status))) => {
                     self.flush().await?;
                     return self.fail(&status).await;
                 }
-                Some(None) => {
+                Ok(None) => {
                     self.flush().await?;
                     return self.send(Event::End).await;
                 }
-                None => {
+                Err(why) => {
                     self.flush().await?;
-                    return self.silent().await;
+                    return self.give_up(why).await;
                 }
             }
         }
@@ -170,9 +180,12 @@ impl<'a> Inflow<'a> {
         self.send(Event::Failed(Failure::of_series(self.member, status))).await
     }
 
-    async fn silent(&mut self) -> Result<(), Gone> {
-        let limit = self.reading.silence.unwrap_or_default();
-        self.send(Event::Failed(Failure::silent(self.member, limit))).await
+    async fn give_up(&mut self, why: GivenUp) -> Result<(), Gone> {
+        let failure = match why {
+            GivenUp::Silent => Failure::silent(self.member, self.reading.silence.unwrap_or_default()),
+            GivenUp::Lost => Failure::of_series(self.member, &lost()),
+        };
+        self.send(Event::Failed(failure)).await
     }
 
     async fn send(&mut self, event: Event) -> Result<(), Gone> {
@@ -180,12 +193,41 @@ impl<'a> Inflow<'a> {
     }
 }
 
-/// `None` where it took longer.
-pub(super) async fn within<T>(limit: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, what).await.ok(),
-        None => Some(what.await),
+/// Why a store is not waited for any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// It was silent for too long.
+    Silent,
+    /// It was silent, and does not answer checks of its health either.
+    Lost,
+}
+
+/// So many checks of health have to fail while nothing comes.
+const CHECKS: usize = 2;
+
+/// Waits for a store as long as it may be silent and its health is not in doubt.
+pub(super) async fn within<T>(
+    limit: Option<Duration>,
+    conduct: &Conduct,
+    what: impl Future<Output = T>,
+) -> Result<T, GivenUp> {
+    let silent = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        came = what => Ok(came),
+        () = conduct.is_lost(CHECKS) => Err(GivenUp::Lost),
+        () = silent => Err(GivenUp::Silent),
     }
+}
+
+/// What is said of a store that is lost.
+pub(super) fn lost() -> Status {
+    Status::unavailable("nothing comes, and the endpoint does not answer Info either")
 }
 
 /// The bytes that a series keeps alive.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use storeapi::thanos::{LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse};
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::inflow::within;
+use super::inflow::{GivenUp, lost, within};
 use super::message::Failure;
 use super::selection::{Selected, Wanted, own_matchers, select};
 use super::{Access, Member, ProxyStore};
@@ -37,6 +37,20 @@ impl Union {
 /// One store's answer: texts and warnings.
 type Answer = Result<(Vec<String>, Vec<String>), Status>;
 
+/// What came of asking a store.
+enum Outcome {
+    Answered(Answer),
+    GivenUp(GivenUp),
+    /// Nobody was asked.
+    Away,
+}
+
+impl From<Result<Answer, GivenUp>> for Outcome {
+    fn from(answer: Result<Answer, GivenUp>) -> Self {
+        answer.map_or_else(Outcome::GivenUp, Outcome::Answered)
+    }
+}
+
 impl ProxyStore {
     pub(super) async fn names(
         &self,
@@ -63,9 +77,13 @@ impl ProxyStore {
             let context = context.clone();
             let member = selected.member;
             async move {
-                let Access::Open(store) = &member.access else { return (member, None) };
+                let Access::Open(store) = &member.access else { return (member, Outcome::Away) };
                 let removed = request.without_replica_labels.clone();
-                let answer = within(self.settings.response_timeout, store.label_names(request, context));
+                let answer = within(
+                    self.settings.response_timeout,
+                    &member.conduct,
+                    store.label_names(request, context),
+                );
                 let answer = answer.await.map(|answer| {
                     answer.map(|mut response| {
                         if !member.about.supports_without_replica_labels {
@@ -74,7 +92,7 @@ impl ProxyStore {
                         (response.names, response.warnings)
                     })
                 });
-                (member, answer)
+                (member, Outcome::from(answer))
             }
         };
         let union = self.unite(&wanted, abort, "names", ask).await?;
@@ -109,16 +127,20 @@ impl ProxyStore {
             let context = context.clone();
             let member = selected.member;
             async move {
-                let Access::Open(store) = &member.access else { return (member, None) };
+                let Access::Open(store) = &member.access else { return (member, Outcome::Away) };
                 let is_removed = !member.about.supports_without_replica_labels
                     && request.without_replica_labels.contains(&request.label);
                 if is_removed {
-                    return (member, Some(Ok((Vec::new(), Vec::new()))));
+                    return (member, Outcome::Answered(Ok((Vec::new(), Vec::new()))));
                 }
-                let answer = within(self.settings.response_timeout, store.label_values(request, context));
+                let answer = within(
+                    self.settings.response_timeout,
+                    &member.conduct,
+                    store.label_values(request, context),
+                );
                 let answer =
                     answer.await.map(|answer| answer.map(|response| (response.values, response.warnings)));
-                (member, answer)
+                (member, Outcome::from(answer))
             }
         };
         let union = self.unite(&wanted, abort, "values", ask).await?;
@@ -126,7 +148,7 @@ impl ProxyStore {
         Ok(LabelValuesResponse { values, warnings, hints: None })
     }
 
-    /// Asks all stores at once. An answer of `None`: there was none in time, or nobody to ask.
+    /// Asks all stores at once.
     async fn unite<A>(
         &self,
         wanted: &Wanted<'_>,
@@ -135,26 +157,27 @@ impl ProxyStore {
         ask: impl Fn(Selected) -> A,
     ) -> Result<Union, Status>
     where
-        A: Future<Output = (Member, Option<Answer>)>,
+        A: Future<Output = (Member, Outcome)>,
     {
         let mut asked: FuturesUnordered<A> =
             select(self.members.members(), &self.settings.selector, wanted).into_iter().map(ask).collect();
         let mut union = Union::default();
         while let Some((member, answer)) = asked.next().await {
             let failure = match (answer, &member.access) {
-                (Some(Ok((texts, warnings))), _) => {
+                (Outcome::Answered(Ok((texts, warnings))), _) => {
                     union.texts.extend(texts);
                     union.warnings.extend(warnings);
                     continue;
                 }
-                // The caller is gone: nobody is told.
-                (Some(Err(status)), _) if status.code() == Code::Cancelled && abort => return Err(status),
-                (Some(Err(status)), _) => Failure::of_labels(&member, what, &status),
-                (None, Access::Away(why)) => Failure::labels_away(&member, what, why),
-                (None, Access::Open(_)) => {
+                (Outcome::Answered(Err(status)), _) => Failure::of_labels(&member, what, &status),
+                (Outcome::GivenUp(GivenUp::Lost), _) => Failure::of_labels(&member, what, &lost()),
+                (Outcome::GivenUp(GivenUp::Silent), _) => {
                     let limit = self.settings.response_timeout.unwrap_or_default();
                     Failure::labels_silent(&member, what, limit)
                 }
+                (Outcome::Away, Access::Away(why)) => Failure::labels_away(&member, what, why),
+                // An open store was asked.
+                (Outcome::Away, Access::Open(_)) => continue,
             };
             if abort {
                 return Err(failure.into_status());

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use prom_model::quote;
 use storeapi::LabelBytes;
+use tokio::sync::Notify;
 
 use crate::{About, Store};
 
@@ -48,9 +49,22 @@ pub enum Access {
 #[derive(Debug, Clone, Default)]
 pub struct Conduct {
     unsorted: Arc<AtomicBool>,
+    failed: Arc<Notify>,
 }
 
 impl Conduct {
+    /// Says that a check of its health has failed. Calls that it has left without a word for two checks in a row give it up.
+    pub fn check_failed(&self) {
+        self.failed.notify_waiters();
+    }
+
+    /// Waits for so many checks to fail.
+    pub(super) async fn is_lost(&self, checks: usize) {
+        for _ in 0..checks {
+            self.failed.notified().await;
+        }
+    }
+
     /// Remembers that it sent series out of order, so that its next answers are sorted here.
     pub(super) fn sends_unsorted(&self) {
         self.unsorted.store(true, Ordering::Relaxed);

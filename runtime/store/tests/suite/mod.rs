@@ -1,2 +1,6 @@
+mod acceptance;
 mod bucket;
+mod merge;
 mod prometheus;
+mod proxy;
+mod served;
