@@ -14,6 +14,7 @@ mod histogram_sum;
 mod measure;
 mod merge;
 mod range;
+mod reach;
 mod select;
 mod shared;
 mod statistics_only;
@@ -57,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) options: EngineOptions,
     /// The step of the query, 0 for an instant one.
     pub(crate) query_step: i64,
+    /// The first and the last time of all selections.
+    times: Option<(i64, i64)>,
     /// What is to be said.
     pub(crate) annotations: Annotations,
     /// What is counted.
@@ -89,22 +92,13 @@ impl Run {
         (first, last): (i64, i64),
         range: i64,
     ) -> Result<Box<dyn SeriesSet>, QueryError> {
-        use promql_syntax::RangeExtension::{Anchored, Smoothed};
         let lookback = self.options.lookback_delta;
-        let back = match (range, selection.extension) {
-            (0, _) => lookback,
-            (range, Some(_)) => range.saturating_add(lookback),
-            (range, None) => range,
-        };
-        let ahead = match selection.extension {
-            Some(Smoothed) => lookback,
-            Some(Anchored) | None => 0,
-        };
-        let (from, to) = (selection.time(first), selection.time(last));
+        let (min_time, max_time) = reach::of_selection(selection, (first, last), range, lookback);
         let select = Select {
             matchers: selection.matchers.clone(),
-            min_time: from.min(to).saturating_sub(back).saturating_add(1),
-            max_time: to.max(from).saturating_add(ahead),
+            min_time,
+            max_time,
+            query_times: self.times.unwrap_or((min_time, max_time)),
             // With fewer labels, series that differ would look as if they had become alike.
             projection: if self.careful { Projection::All } else { selection.projection.clone() },
             step: self.query_step,
@@ -118,6 +112,8 @@ impl Run {
             return Ok(set);
         }
         // Such a selector is in no subquery, so its times are those of the query.
+        let ahead = reach::ahead(selection, lookback);
+        let back = reach::back(selection, range, lookback);
         let times = Steps::new(first, last, self.query_step);
         let times = times.times().map(|time| selection.time(time).saturating_add(ahead)).collect();
         let visits = statistics_only::Visits { times, back: back.saturating_add(ahead) };
@@ -208,6 +204,7 @@ pub(crate) fn run(
             control: control.clone(),
             options: options.clone(),
             query_step,
+            times: reach::of_plan(plan, options.lookback_delta),
             annotations: Annotations::default(),
             stats: QueryStats::default(),
             tallies: Tallies::new(plan.steps, control.step_stats),

@@ -40,6 +40,9 @@ pub struct Select {
     pub min_time: i64,
     /// The latest sample that matters, included.
     pub max_time: i64,
+    /// The first and the last time of all selectors of the query. A hint for sources that choose between replicas: their
+    /// choice is the same for all selectors.
+    pub query_times: (i64, i64),
     /// The labels that matter.
     pub projection: Projection,
     /// The query's step, milliseconds; 0 for an instant query. A hint for sources that downsample.

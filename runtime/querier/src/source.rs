@@ -99,8 +99,7 @@ impl StoreSource {
 
 impl SeriesSource for StoreSource {
     fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
-        let times = self.options.times.unwrap_or((select.min_time, select.max_time));
-        let merging = Merging::new(select.function, self.options.deduplicates(), times);
+        let merging = Merging::new(select.function, self.options.deduplicates(), select.query_times);
         let call = call::Call {
             store: Arc::clone(&self.store),
             request: self.request(select),

@@ -65,6 +65,7 @@ fn read(storage: &Blocks, projection: &Projection, samples: bool) -> u64 {
         matchers: vec![Matcher::equal("__name__", "http_requests_total")],
         min_time: START,
         max_time: START + 3 * RANGE,
+        query_times: (START, START + 3 * RANGE),
         projection: projection.clone(),
         step: 30_000,
         range: 0,

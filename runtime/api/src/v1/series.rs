@@ -32,6 +32,7 @@ fn select(scope: &Scope, at: usize) -> Select {
         matchers: scope.matchers.get(at).cloned().unwrap_or_default(),
         min_time: scope.min_time,
         max_time: scope.max_time,
+        query_times: (scope.min_time, scope.max_time),
         projection: promql::Projection::All,
         step: 0,
         range: 0,

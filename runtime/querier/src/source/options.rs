@@ -33,9 +33,6 @@ pub struct QueryOptions {
     pub max_concurrent_select: usize,
     /// How long a selection may take (`--query.timeout`); `None` for ever.
     pub select_timeout: Option<Duration>,
-    /// The first and the last time of all selectors of the query, milliseconds since the epoch, where they are known: samples
-    /// from before have no part in the choice between replicas. Otherwise each selector has its own.
-    pub times: Option<(i64, i64)>,
 }
 
 impl Default for QueryOptions {
@@ -54,7 +51,6 @@ impl Default for QueryOptions {
             limit: 0,
             max_concurrent_select: 4,
             select_timeout: None,
-            times: None,
         }
     }
 }

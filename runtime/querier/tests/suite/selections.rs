@@ -115,6 +115,7 @@ fn select(function: &'static str) -> Select {
         matchers: vec![Matcher::equal("__name__", "up")],
         min_time: 0,
         max_time: 10_000,
+        query_times: (0, 10_000),
         projection: Projection::All,
         step: 0,
         range: 0,

@@ -1,5 +1,6 @@
 //! One module per question.
 
 mod chunks;
+mod damage;
 mod iterators;
 mod replicas;
