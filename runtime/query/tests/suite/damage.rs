@@ -61,6 +61,10 @@ fn read(content: Content<'_>) -> Result<Samples, PieceError> {
     Merger::new().read(&Merging::new("", None, ALL), &[piece], &mut samples).map(|()| samples)
 }
 
+fn encoded(data: &[u8]) -> Encoded<'_> {
+    Encoded { encoding: Some(Encoding::Xor), data }
+}
+
 fn floats(samples: &[(i64, f64)]) -> Vec<u8> {
     let mut appender = tsdb::chunk::XorAppender::new();
     for (time, value) in samples {
@@ -71,7 +75,6 @@ fn floats(samples: &[(i64, f64)]) -> Vec<u8> {
 
 #[test]
 fn averages_are_sums_over_counts_of_the_same_windows() {
-    let encoded = |data| Encoded { encoding: Some(Encoding::Xor), data };
     let sums = floats(&[(10, 6.0), (20, 9.0)]);
     let average = |counts: &[(i64, f64)]| {
         read(Content::Average { count: encoded(&floats(counts)), sum: encoded(&sums) })
@@ -95,7 +98,6 @@ fn what_nobody_can_read_is_said_as_thanos_says_it() {
 
 #[test]
 fn chained_replicas_give_all_samples_of_each_time_one() {
-    let encoded = |data| Encoded { encoding: Some(Encoding::Xor), data };
     let (one, two) = (floats(&[(1, 1.0), (3, 1.0), (5, 1.0)]), floats(&[(2, 2.0), (3, 2.0), (9, 2.0)]));
     let pieces = [(1, 5, &one), (2, 9, &two)].map(|(min_time, max_time, data)| Piece {
         min_time,
