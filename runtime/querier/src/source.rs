@@ -99,7 +99,8 @@ impl StoreSource {
 
 impl SeriesSource for StoreSource {
     fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
-        let merging = Merging::new(select.function, self.options.deduplicates(), select.query_times);
+        let times = self.options.times.unwrap_or(select.query_times);
+        let merging = Merging::new(select.function, self.options.deduplicates(), times);
         let call = call::Call {
             store: Arc::clone(&self.store),
             request: self.request(select),

@@ -33,6 +33,9 @@ pub struct QueryOptions {
     pub max_concurrent_select: usize,
     /// How long a selection may take (`--query.timeout`); `None` for ever.
     pub select_timeout: Option<Duration>,
+    /// The first and the last time, milliseconds since the epoch, whose samples have a part in the choice between replicas;
+    /// `None` for those of the query.
+    pub times: Option<(i64, i64)>,
 }
 
 impl Default for QueryOptions {
@@ -51,6 +54,7 @@ impl Default for QueryOptions {
             limit: 0,
             max_concurrent_select: 4,
             select_timeout: None,
+            times: None,
         }
     }
 }
