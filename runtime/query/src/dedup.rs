@@ -73,6 +73,9 @@ pub enum PieceError {
     Times,
 }
 
+/// So many columns are kept for the next series.
+const SPARE_MAX: usize = 8;
+
 /// Reads series, one after another; its memory is used again for the next.
 #[derive(Debug, Default)]
 pub struct Merger {
@@ -128,14 +131,16 @@ impl Merger {
             ([only], _) => only.decode_all(&mut self.decoder).map(|()| only.take_column()),
             (several, Some(Deduplication::Chain)) => return self.chain(several, into),
             (several, _) if several.len() > 2 && several.len() <= nested::DEPTH_MAX && merging.monotonic => {
-                nested::fold(several, &mut self.decoder)
+                nested::fold(several, self.spare.pop().unwrap_or_default(), &mut self.decoder)
             }
-            (several, _) => penalty::fold(several, merging.monotonic, &mut self.decoder),
+            (several, _) => penalty::fold(several, merging.monotonic, &mut self.decoder, &mut self.spare),
         };
         self.spare.extend(replicas.iter_mut().map(Replica::take_column));
         let mut merged = merged?;
         merged.swap_into(into);
         self.spare.push(merged);
+        self.spare.retain(Column::has_memory);
+        self.spare.truncate(SPARE_MAX);
         Ok(())
     }
 

@@ -21,6 +21,11 @@ impl Column {
         self.histograms.clear();
     }
 
+    /// Whether it is worth keeping.
+    pub(super) fn has_memory(&self) -> bool {
+        self.rows.timestamps.capacity() > 0
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.rows.len()
     }

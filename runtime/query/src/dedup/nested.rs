@@ -40,7 +40,12 @@ enum Node {
 }
 
 /// Merges replicas whose samples are counters.
-pub(super) fn fold(replicas: &mut [Replica<'_>], decoder: &mut Decoder) -> Result<Column, PieceError> {
+pub(super) fn fold(
+    replicas: &mut [Replica<'_>],
+    mut out: Column,
+    decoder: &mut Decoder,
+) -> Result<Column, PieceError> {
+    out.clear();
     let mut node: Option<Node> = None;
     for replica in replicas {
         replica.decode_all(decoder)?;
@@ -50,7 +55,6 @@ pub(super) fn fold(replicas: &mut [Replica<'_>], decoder: &mut Decoder) -> Resul
             Some(below) => Node::Pair(Box::new(Pair::new(below, leaf))),
         });
     }
-    let mut out = Column::default();
     let Some(Node::Pair(mut pair)) = node else { return Ok(out) };
     while pair.advance() {
         pair.emit(&mut out);

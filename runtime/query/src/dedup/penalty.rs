@@ -16,13 +16,17 @@ pub(super) fn fold(
     replicas: &mut [Replica<'_>],
     monotonic: bool,
     decoder: &mut Decoder,
+    spare: &mut Vec<Column>,
 ) -> Result<Column, PieceError> {
     let Some((first, others)) = replicas.split_first_mut() else { return Ok(Column::default()) };
     let mut merged: Option<Replica<'_>> = None;
     for other in others {
-        let mut pair = Pair::new([merged.as_mut().unwrap_or(&mut *first), other], monotonic);
+        let out = spare.pop().unwrap_or_default();
+        let mut pair = Pair::new([merged.as_mut().unwrap_or(&mut *first), other], monotonic, out);
         pair.run(decoder)?;
-        merged = Some(Replica::decoded(pair.out));
+        let out = pair.out;
+        let before = merged.replace(Replica::decoded(out));
+        spare.extend(before.map(|mut before| before.take_column()));
     }
     Ok(merged.map(|mut merged| merged.take_column()).unwrap_or_default())
 }
@@ -76,10 +80,11 @@ struct Pair<'r, 'p> {
 }
 
 impl<'r, 'p> Pair<'r, 'p> {
-    fn new(replicas: [&'r mut Replica<'p>; 2], monotonic: bool) -> Self {
+    fn new(replicas: [&'r mut Replica<'p>; 2], monotonic: bool, mut out: Column) -> Self {
+        out.clear();
         let sides =
             replicas.map(|replica| Side { replica, row: Some(0), penalty: 0, sought: i64::MIN, add: 0.0 });
-        Pair { sides, monotonic, last: None, out: Column::default() }
+        Pair { sides, monotonic, last: None, out }
     }
 
     fn run(&mut self, decoder: &mut Decoder) -> Result<(), PieceError> {

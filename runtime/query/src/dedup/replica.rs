@@ -33,6 +33,8 @@ pub(super) struct Replica<'p> {
     /// Pieces behind are not wanted.
     ceiling: i64,
     total: Option<Total>,
+    /// The last time of its pieces, found when it is needed.
+    end: Option<i64>,
 }
 
 impl<'p> Replica<'p> {
@@ -46,13 +48,13 @@ impl<'p> Replica<'p> {
         column.clear();
         let total = (merging.wanted == Wanted::Counter).then(Total::default);
         let (floor, ceiling) = merging.times;
-        Replica { column, lane, pieces, lanes, next: 0, floor, ceiling, total }
+        Replica { column, lane, pieces, lanes, next: 0, floor, ceiling, total, end: None }
     }
 
     /// A replica that is decoded already.
     pub(super) const fn decoded(column: Column) -> Self {
         let (floor, ceiling) = (i64::MIN, i64::MAX);
-        Replica { column, lane: 0, pieces: &[], lanes: &[], next: 0, floor, ceiling, total: None }
+        Replica { column, lane: 0, pieces: &[], lanes: &[], next: 0, floor, ceiling, total: None, end: None }
     }
 
     pub(super) fn take_column(&mut self) -> Column {
@@ -84,18 +86,30 @@ impl<'p> Replica<'p> {
 
     /// Decodes the next chunk that may have samples from `time` on; `false` where there is none.
     pub(super) fn more(&mut self, time: i64, decoder: &mut Decoder) -> Result<bool, PieceError> {
+        let from = time.max(self.floor);
+        // A counter needs all chunks before, unless nothing behind is wanted.
+        if self.total.is_some() && self.end() < from {
+            self.next = self.pieces.len();
+        }
         while let Some((piece, lane)) = self.pieces.get(self.next).zip(self.lanes.get(self.next)) {
             if piece.min_time > self.ceiling {
                 return Ok(false);
             }
             self.next += 1;
-            let early = piece.max_time < time.max(self.floor) && self.total.is_none();
+            let early = piece.max_time < from && self.total.is_none();
             if *lane == self.lane && !early {
                 self.decode(piece, decoder)?;
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn end(&mut self) -> i64 {
+        *self.end.get_or_insert_with(|| {
+            let own = self.pieces.iter().zip(self.lanes).filter(|(_, lane)| **lane == self.lane);
+            own.map(|(piece, _)| piece.max_time).max().unwrap_or(i64::MIN)
+        })
     }
 
     fn decode(&mut self, piece: &Piece<'_>, decoder: &mut Decoder) -> Result<(), PieceError> {
