@@ -68,7 +68,7 @@ pub struct Words {
 impl Default for Words {
     /// Thanos'.
     fn default() -> Self {
-        Words { healthy: "OK", ready: "OK", not_ready: "NOT OK" }
+        Words { healthy: "OK", ready: "OK", not_ready: "NOT OK\n" }
     }
 }
 
@@ -164,6 +164,11 @@ async fn exposition(State(metrics): State<Metrics>, headers: HeaderMap) -> Respo
 async fn ready(State((probe, words)): State<(Probe, Words)>) -> Response {
     match probe.is_ready() {
         true => words.ready.into_response(),
+        // Go's errors end with a new line, and forbid to guess what they are.
+        false if words.not_ready.ends_with('\n') => {
+            let sniff = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            (StatusCode::SERVICE_UNAVAILABLE, [sniff], words.not_ready).into_response()
+        }
         false => (StatusCode::SERVICE_UNAVAILABLE, words.not_ready).into_response(),
     }
 }

@@ -55,6 +55,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
+/// The bits of a value; JSON knows only one NaN.
+fn bits(value: f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+}
+
 async fn channel(pair: &Pair) -> Channel {
     Channel::from_shared(format!("http://{}", pair.grpc_address))
         .expect("an address")
@@ -144,7 +149,7 @@ async fn scraped(pair: &Pair, store: &mut StoreClient<Channel>) {
             let time = (sample[0].as_f64().expect("a time") * 1000.0).round() as i64;
             let value: f64 =
                 sample[1].as_str().expect("a value").replace("Inf", "inf").parse().expect("a value");
-            (time, value.to_bits())
+            (time, bits(value))
         });
         wanted.insert(labels, values.collect());
     }
@@ -165,7 +170,7 @@ async fn scraped(pair: &Pair, store: &mut StoreClient<Channel>) {
         let kept = samples(one)
             .into_iter()
             .filter(|(time, value)| range.contains(time) && !prom_model::is_stale(*value));
-        found.entry(labels).or_default().extend(kept.map(|(time, value)| (time, value.to_bits())));
+        found.entry(labels).or_default().extend(kept.map(|(time, value)| (time, bits(value))));
     }
     found.retain(|_, samples| !samples.is_empty());
     assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());

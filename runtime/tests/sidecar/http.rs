@@ -108,8 +108,8 @@ fn recorded_answers_over_http_are_given_again() {
         names.len() + early.len() - differing.len(),
         names.len() + early.len()
     );
-    // The words behind a profile that does not exist are those of Go's profiler.
-    differing.retain(|line| !line.starts_with("debug-pprof-cmdline: \"404"));
+    // There is no Go runtime whose profiles could be asked for.
+    differing.retain(|line| !line.starts_with("debug-pprof-cmdline: "));
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 
     let (_, _, exposition) = ask(&pair.http_address, "GET", "/metrics", None);

@@ -89,7 +89,7 @@ fn client(yaml: &str) -> HttpClient {
 async fn probes_answer_as_thanos_does() {
     let running = Running::start(None).await;
     assert_eq!(running.get("/-/healthy").await, (200, "OK".into()));
-    assert_eq!(running.get("/-/ready").await, (503, "NOT OK".into()));
+    assert_eq!(running.get("/-/ready").await, (503, "NOT OK\n".into()));
     running.probe.set_ready(true);
     assert_eq!(running.get("/-/ready").await, (200, "OK".into()));
     assert_eq!(running.get("/nosuch").await, (404, "404 page not found\n".into()));
