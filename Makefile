@@ -14,7 +14,8 @@ help: ## Show the targets
 demo: ## Build, install Prometheus if it is missing, run examples/quickstart.kdl until Ctrl-C (DEMO_ARGS: more flags of `up`)
 	@command -v prometheus > /dev/null || .ci/packages prometheus
 	$(CARGO) build --package runtime --bin pronoiad
-	$(CARGO) run --package compiler --bin pronoia -- up examples/quickstart.kdl $(DEMO_ARGS)
+	$(CARGO) build --package compiler --bin pronoia
+	.ci/demo $(DEMO_ARGS)
 
 test: tools lint ## Install what is missing, then run everything that CI runs
 	.ci/stage "tests" .ci/cargo-test
@@ -30,7 +31,7 @@ lint: ## Check format and lints, warnings denied
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
-bench: ## Measure the renderer, the reloader, chunks, index, head and queries
+bench: ## Measure the renderer, the reloader, chunks, index, head, queries and the read path
 	$(CARGO) bench --package compiler --bench render
 	$(CARGO) bench --package runtime --bench reloader
 	$(CARGO) bench --package tsdb --bench chunks

@@ -10,9 +10,10 @@ use tsdb::chunk::{Encoding, HistogramAppender, XorAppender};
 use tsdb::fs::RealFs;
 use tsdb::index::SymbolTableBuilder;
 
-/// The first sample, not on a step, so that ranges that are closed or open at their start have the same samples.
+/// The beginning of the data.
 pub(crate) const START: i64 = 1_704_067_200_000;
-const OFFSET: i64 = 7;
+/// The first sample is not on a step, so that ranges that are closed or open at their start have the same samples.
+pub(crate) const OFFSET: i64 = 7;
 const BLOCK: i64 = 2 * 3_600_000;
 const CHUNK_SAMPLES: usize = 120;
 
@@ -26,6 +27,8 @@ pub(crate) struct Set {
     pub(crate) interval: i64,
     pub(crate) samples: usize,
     pub(crate) kind: Kind,
+    /// Milliseconds from a step to the first sample: replicas of one target differ in it.
+    pub(crate) offset: i64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -39,7 +42,7 @@ pub(crate) enum Kind {
 impl Set {
     /// Values of a counter, one per sample.
     pub(crate) fn values(&self, series: usize) -> impl Iterator<Item = (i64, f64)> + use<> {
-        let (interval, samples) = (self.interval, self.samples);
+        let (interval, samples, offset) = (self.interval, self.samples, self.offset);
         let mut chance = Chance::new(series as u64 + 1);
         let mut value = 0_u64;
         (0..samples).map(move |at| {
@@ -49,7 +52,7 @@ impl Set {
                 3..=6 => u64::from(chance.below(4) == 0),
                 _ => u64::from(chance.below(50) == 0),
             };
-            (START + OFFSET + at as i64 * interval, value as f64)
+            (START + offset + at as i64 * interval, value as f64)
         })
     }
 }
@@ -147,7 +150,7 @@ fn histogram_chunks(set: &Set, series: usize, from: i64, to: i64) -> Vec<Chunk> 
                 *count += 1;
             }
         }
-        let time = START + OFFSET + at as i64 * set.interval;
+        let time = START + set.offset + at as i64 * set.interval;
         if !(from..to).contains(&time) {
             continue;
         }

@@ -10,7 +10,7 @@ mod data;
 mod servers;
 mod workloads;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use servers::{Cost, Server};
 use workloads::{Query, Workload};
@@ -26,7 +26,7 @@ fn main() {
     let arguments = arguments();
     println!("load before: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     for workload in workloads::all(arguments.scale) {
-        if arguments.only.as_ref().is_none_or(|only| workload.name.starts_with(only.as_str())) {
+        if arguments.only.as_ref().is_none_or(|only| workload.name == only.as_str()) {
             run(&workload, arguments.runs);
         }
     }
@@ -54,11 +54,19 @@ fn arguments() -> Arguments {
 
 fn run(workload: &Workload, runs: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let blocks = folder.path().join("blocks");
-    std::fs::create_dir_all(&blocks).expect("a folder");
-    let samples: u64 = workload.sets.iter().map(|set| data::write(set, &blocks)).sum();
+    let mut samples = 0;
+    let mut replicas = Vec::new();
+    for replica in 0..workload.replicas {
+        let blocks = folder.path().join(format!("blocks-{replica}"));
+        std::fs::create_dir_all(&blocks).expect("a folder");
+        for set in &workload.sets {
+            let set = data::Set { offset: set.offset + 7_000 * replica as i64, ..set.clone() };
+            samples += data::write(&set, &blocks);
+        }
+        replicas.push(blocks);
+    }
     println!("\n{}: {} ({:.1} M samples)", workload.name, workload.what, samples as f64 / 1e6);
-    let mut servers = start(workload, folder.path(), &blocks);
+    let mut servers = start(workload, folder.path(), &replicas);
     let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
     println!("{:<66}{}", "query", names.iter().map(|name| format!("{name:>24}")).collect::<String>());
     for query in &workload.queries {
@@ -75,8 +83,18 @@ fn run(workload: &Workload, runs: usize) {
     }
 }
 
-fn start(workload: &Workload, folder: &Path, blocks: &Path) -> Vec<Server> {
+fn start(workload: &Workload, folder: &Path, replicas: &[PathBuf]) -> Vec<Server> {
+    let path = folder.join("read-path");
+    let Some(blocks) = replicas.first() else { return Vec::new() };
+    if replicas.len() > 1 {
+        // What a second replica costs: a ratio against the first alone.
+        let one = Server::read_path("query + 1 store", replicas.get(..1).unwrap_or_default(), &path);
+        return one.into_iter().chain(Server::read_path("query + 2 stores", replicas, &path)).collect();
+    }
     let mut servers = vec![Server::ours(blocks)];
+    if workload.name == "W1" {
+        servers.extend(Server::read_path("query + store", replicas, &path));
+    }
     servers.extend(Server::prometheus(blocks, &folder.join("prometheus")));
     if workload.has_floats_only {
         servers.extend(Server::victoria_metrics(&workload.sets, &folder.join("victoria-metrics")));

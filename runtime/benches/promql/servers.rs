@@ -4,13 +4,29 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::data::Set;
 use crate::workloads::Query;
+
+/// Makes a folder of blocks a bucket: each block gets its external labels.
+fn upload(bucket: &Path, replica: usize) {
+    for block in fs::read_dir(bucket).expect("a bucket").flatten() {
+        let path = block.path().join("meta.json");
+        let text = fs::read_to_string(&path).expect("meta.json");
+        let end = text.rfind('}').expect("an object");
+        let thanos = format!(
+            "\"thanos\": {{\"labels\": {{\"replica\": \"r{replica}\"}}, \"downsample\": {{\"resolution\": 0}}, \"source\": \"sidecar\"}}"
+        );
+        let text = format!("{},\n{thanos}\n}}\n", text.get(..end).unwrap_or_default().trim_end());
+        // Another file in the place of the link.
+        fs::remove_file(&path).expect("meta.json is there");
+        fs::write(&path, text).expect("meta.json");
+    }
+}
 
 /// The kernel counts CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
@@ -27,7 +43,8 @@ pub(crate) struct Cost {
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
-    child: Child,
+    /// The processes whose time and memory count; the last one is asked.
+    children: Vec<Child>,
     address: String,
     /// Resident bytes before the first query.
     base_bytes: u64,
@@ -35,8 +52,10 @@ pub(crate) struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -47,6 +66,36 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
         command.args(["tools", "tsdb", "serve"]).arg(blocks).arg(format!("--http-address={address}"));
         Server::start("pronoiad", command, address, "/-/ready").expect("pronoiad starts")
+    }
+
+    /// A querier, and a store gateway for the blocks of each replica in a bucket of its own.
+    pub(crate) fn read_path(name: &'static str, replicas: &[PathBuf], folder: &Path) -> Option<Server> {
+        let mut endpoints = Vec::new();
+        let mut children = Vec::new();
+        for (replica, blocks) in replicas.iter().enumerate() {
+            let own = folder.join(format!("{}-{replica}", replicas.len()));
+            let bucket = own.join("bucket");
+            copy(blocks, &bucket);
+            upload(&bucket, replica);
+            let (http, grpc) = (free_address(), free_address());
+            let objstore = format!("{{type: FILESYSTEM, config: {{directory: '{}'}}}}", bucket.display());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
+            command
+                .arg("store")
+                .arg(format!("--data-dir={}", own.join("data").display()))
+                .arg(format!("--objstore.config={objstore}"))
+                .args([format!("--http-address={http}"), format!("--grpc-address={grpc}")]);
+            let mut store = Server::start("store", command, http, "/-/ready")?;
+            children.append(&mut store.children);
+            endpoints.push(format!("--endpoint={grpc}"));
+        }
+        let (http, grpc) = (free_address(), free_address());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
+        command
+            .args(["query", "--query.replica-label=replica"])
+            .args([format!("--http-address={http}"), format!("--grpc-address={grpc}")])
+            .args(endpoints);
+        Server::join(name, children, command, http, "/-/ready")
     }
 
     /// Debian's, or whichever is installed.
@@ -93,37 +142,53 @@ impl Server {
         server.get("/internal/force_flush")?;
         // Merges of what was just imported must not be counted.
         thread::sleep(Duration::from_secs(10));
-        server.base_bytes = status(server.child.id(), "VmRSS");
+        server.base_bytes = server.sum(|pid| status(pid, "VmRSS"));
         Some(server)
     }
 
-    fn start(name: &'static str, mut command: Command, address: String, ready: &str) -> Option<Server> {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        let mut server = Server { name, child, address, base_bytes: 0 };
+    fn start(name: &'static str, command: Command, address: String, ready: &str) -> Option<Server> {
+        Server::join(name, Vec::new(), command, address, ready)
+    }
+
+    /// Starts another process of a server that has some; this one is asked from now on.
+    fn join(
+        name: &'static str,
+        mut children: Vec<Child>,
+        mut command: Command,
+        address: String,
+        ready: &str,
+    ) -> Option<Server> {
+        children.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?);
+        let mut server = Server { name, children, address, base_bytes: 0 };
         let begun = Instant::now();
         while server.get(ready).is_none() {
-            if begun.elapsed() > PATIENCE || server.child.try_wait().ok()?.is_some() {
+            if begun.elapsed() > PATIENCE || server.children.last_mut()?.try_wait().ok()?.is_some() {
                 println!("{name} does not come up");
                 return None;
             }
             thread::sleep(Duration::from_millis(50));
         }
-        server.base_bytes = status(server.child.id(), "VmRSS");
+        server.base_bytes = server.sum(|pid| status(pid, "VmRSS"));
         Some(server)
     }
 
     /// Asks a query and reads the answer to its end; `None` if it is an error.
     pub(crate) fn ask(&mut self, query: &Query) -> Option<Cost> {
-        let pid = self.child.id();
-        // The high water mark starts anew.
-        let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
-        let before = cpu_seconds(pid);
+        for child in &self.children {
+            // The high water mark starts anew.
+            let _ = fs::write(format!("/proc/{}/clear_refs", child.id()), "5");
+        }
+        let before = self.sum(ticks);
         let bytes = self.get(&query.path())?;
         let cost = Cost {
-            cpu_seconds: cpu_seconds(pid) - before,
-            grown_bytes: status(pid, "VmHWM").saturating_sub(self.base_bytes),
+            cpu_seconds: (self.sum(ticks) - before) as f64 / TICKS,
+            grown_bytes: self.sum(|pid| status(pid, "VmHWM")).saturating_sub(self.base_bytes),
         };
         (bytes > 0).then_some(cost)
+    }
+
+    fn sum(&self, of: impl Fn(u32) -> u64) -> u64 {
+        self.children.iter().map(|child| of(child.id())).sum()
     }
 
     /// The length of the answer; `None` for anything but 200.
@@ -165,11 +230,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn cpu_seconds(pid: u32) -> f64 {
+/// CPU time of a process, user and system, in the kernel's ticks.
+fn ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / TICKS
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    ticks(11) + ticks(12)
 }
 
 fn status(pid: u32, field: &str) -> u64 {

@@ -1,6 +1,6 @@
 //! What is asked of which data.
 
-use crate::data::{Kind, START, Set};
+use crate::data::{Kind, OFFSET, START, Set};
 
 /// Queries over some series.
 pub(crate) struct Workload {
@@ -9,6 +9,8 @@ pub(crate) struct Workload {
     pub(crate) sets: Vec<Set>,
     pub(crate) queries: Vec<Query>,
     pub(crate) has_floats_only: bool,
+    /// How many replicas there are of all series, each behind a store gateway of its own.
+    pub(crate) replicas: usize,
 }
 
 /// A query and when it is asked, seconds after the first sample; an instant query has no step.
@@ -71,6 +73,7 @@ fn requests(series: usize, interval: i64, samples: usize) -> Set {
         interval,
         samples,
         kind: Kind::Counter,
+        offset: OFFSET,
     }
 }
 
@@ -95,6 +98,18 @@ pub(crate) fn all(scale: f64) -> Vec<Workload> {
                 Query::instant("sum by (pod) (rate(http_requests_total[5m]))", 6 * HOUR),
             ],
             has_floats_only: true,
+            replicas: 1,
+        },
+        Workload {
+            name: "W10",
+            what: "one and two replicas behind a querier".to_owned(),
+            sets: vec![six_hours.clone()],
+            queries: vec![
+                over("sum by (pod) (rate(http_requests_total[5m]))", 30),
+                over("count(http_requests_total)", 30),
+            ],
+            has_floats_only: true,
+            replicas: 2,
         },
         Workload {
             name: "W2",
@@ -102,6 +117,7 @@ pub(crate) fn all(scale: f64) -> Vec<Workload> {
             sets: vec![six_hours.clone()],
             queries: vec![over("rate(http_requests_total[5m])", 30)],
             has_floats_only: true,
+            replicas: 1,
         },
         Workload {
             name: "W3",
@@ -117,6 +133,7 @@ pub(crate) fn all(scale: f64) -> Vec<Workload> {
                 Query::range("quantile_over_time(0.9, a_total[1h])", 24 * HOUR, 24 * HOUR + 9990, 10),
             ],
             has_floats_only: true,
+            replicas: 1,
         },
         joins(scale),
         mix(scale),
@@ -130,6 +147,7 @@ pub(crate) fn all(scale: f64) -> Vec<Workload> {
                 interval: 30_000,
                 samples: 240,
                 kind: Kind::Histogram,
+                offset: OFFSET,
             }],
             queries: vec![
                 Query::range("sum(rate(latency_seconds[1m]))", 0, 2 * HOUR, 30),
@@ -137,6 +155,7 @@ pub(crate) fn all(scale: f64) -> Vec<Workload> {
                 Query::range("sum(histogram_count(rate(latency_seconds[1m])))", 0, 2 * HOUR, 30),
             ],
             has_floats_only: false,
+            replicas: 1,
         },
     ]
 }
@@ -149,6 +168,7 @@ fn days(metric: &'static str, series: usize) -> Set {
         interval: 10_000,
         samples: 24 * 360 + 1000,
         kind: Kind::Counter,
+        offset: OFFSET,
     }
 }
 
@@ -160,6 +180,7 @@ fn joins(scale: f64) -> Workload {
         interval: 10_000,
         samples: 5000,
         kind: Kind::Counter,
+        offset: OFFSET,
     };
     let over = |text: &str| Query::range(text, 0, 49_990, 10);
     Workload {
@@ -174,6 +195,7 @@ fn joins(scale: f64) -> Workload {
             over(r#"sum(a unless b{instance=~"0.*"})"#),
         ],
         has_floats_only: true,
+        replicas: 1,
     }
 }
 
@@ -185,6 +207,7 @@ fn mix(scale: f64) -> Workload {
         interval: 30_000,
         samples: 720,
         kind: Kind::Counter,
+        offset: OFFSET,
     };
     let buckets = Set {
         metric: "http_duration_seconds_bucket",
@@ -202,6 +225,7 @@ fn mix(scale: f64) -> Workload {
         interval: 30_000,
         samples: 720,
         kind: Kind::Counter,
+        offset: OFFSET,
     };
     let texts = [
         "http_a_total",
@@ -251,6 +275,7 @@ fn mix(scale: f64) -> Workload {
         sets: vec![pods("http_a_total", 3000), pods("http_b_total", 1000), buckets],
         queries: texts.iter().map(|text| Query::range(*text, 0, 2 * HOUR, 30)).collect(),
         has_floats_only: false,
+        replicas: 1,
     }
 }
 
@@ -265,6 +290,7 @@ pub(crate) fn curves(scale: f64) -> Vec<Workload> {
             sets: vec![requests(scaled(series, scale), 60_000, 60)],
             queries: vec![Query::range(text, 0, HOUR, 60)],
             has_floats_only: false,
+            replicas: 1,
         })
         .collect();
     let six_hours = requests(scaled(1_000, scale), 15_000, 1440);
@@ -274,6 +300,7 @@ pub(crate) fn curves(scale: f64) -> Vec<Workload> {
         sets: vec![six_hours.clone()],
         queries: [2160, 216, 20, 2].map(|step| Query::range(text, 0, 6 * HOUR, step)).into(),
         has_floats_only: false,
+        replicas: 1,
     });
     curves.push(Workload {
         name: "growth with the range",
@@ -286,6 +313,7 @@ pub(crate) fn curves(scale: f64) -> Vec<Workload> {
             })
             .into(),
         has_floats_only: false,
+        replicas: 1,
     });
     curves
 }

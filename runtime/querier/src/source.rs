@@ -69,7 +69,7 @@ impl StoreSource {
     fn request(&self, select: &Select) -> SeriesRequest {
         let options = &self.options;
         let allowed = options.max_source_resolution;
-        let wanted = Wanted::by(select.function);
+        let wanted = Wanted::by(self.reads_as(select));
         SeriesRequest {
             min_time: select.min_time,
             max_time: select.max_time,
@@ -87,6 +87,16 @@ impl StoreSource {
         }
     }
 
+    /// The function that decides what is read of the chunks.
+    ///
+    /// Counters are read without their resets, so that downsampled ones and a change of replicas do no harm. Whoever counts
+    /// resets wants them, and gets them where only raw data are read; the original finds none there either.
+    fn reads_as(&self, select: &Select) -> &'static str {
+        let allowed = self.options.max_source_resolution;
+        let raw = query::resolution::for_selector(allowed, select.range, select.function) <= 0;
+        if raw && select.function == "resets" { "" } else { select.function }
+    }
+
     fn strategy(&self) -> i32 {
         let strategy = if self.options.partial_response {
             PartialResponseStrategy::Warn
@@ -100,7 +110,7 @@ impl StoreSource {
 impl SeriesSource for StoreSource {
     fn select(&self, select: &Select) -> Result<Box<dyn SeriesSet>, SourceError> {
         let times = self.options.times.unwrap_or(select.query_times);
-        let merging = Merging::new(select.function, self.options.deduplicates(), times);
+        let merging = Merging::new(self.reads_as(select), self.options.deduplicates(), times);
         let call = call::Call {
             store: Arc::clone(&self.store),
             request: self.request(select),

@@ -2,6 +2,8 @@
 
 mod configurations;
 mod determinism;
+mod hostile;
+mod read_path;
 mod readback;
 mod reload;
 mod schemas;
