@@ -8,6 +8,8 @@ mod rules;
 mod services;
 mod statistics;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

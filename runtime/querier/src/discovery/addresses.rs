@@ -13,7 +13,7 @@ use super::config::{ConfigError, EndpointConfig, EndpointEntry};
 use super::dns::{Names, is_name};
 use super::files::Files;
 use super::lookup::Lookup;
-use super::metrics::DnsMetrics;
+use super::metrics::{CountedLookup, DnsMetrics};
 use super::{Configured, Discover, EndpointSpec};
 
 /// What the flags say.
@@ -41,6 +41,7 @@ pub struct Discovery {
     config: RwLock<EndpointConfig>,
     files: Files,
     names: Names,
+    groups: Arc<CountedLookup>,
     duplicates: Counter,
 }
 
@@ -68,13 +69,20 @@ impl Discovery {
             duplicates.clone(),
         );
         let metrics = DnsMetrics::register(&format!("thanos_{component}_endpoints_"), registry);
+        let groups = DnsMetrics::register(&format!("thanos_{component}_endpoint_groups_"), registry);
         Ok(Discovery {
+            groups: Arc::new(CountedLookup::new(Arc::clone(&lookup), groups)),
             config: RwLock::new(settings.config.clone()),
             files: Files::new(settings.files.clone()),
             names: Names::new(lookup, metrics),
             duplicates,
             settings,
         })
+    }
+
+    /// What groups resolve their names with: the same DNS, counted as `thanos_<component>_endpoint_groups_dns_*`.
+    pub fn group_lookup(&self) -> Arc<dyn Lookup> {
+        Arc::clone(&self.groups) as Arc<dyn Lookup>
     }
 
     /// Reads files and resolves names once. Before that, names stand for nothing.

@@ -33,6 +33,9 @@ pub(super) struct Entry {
 impl Entry {
     /// An endpoint that was not asked yet.
     pub(super) fn new(spec: EndpointSpec, channel: Result<Channel, String>, now: TimestampMs) -> Self {
+        if let Err(why) = &channel {
+            tracing::error!(addr = %spec.address, err = %why, "skipping endpoint due to its configuration");
+        }
         let store = channel.as_ref().ok().map(|channel| RemoteStore::new(channel.clone(), About::whole()));
         Entry {
             spec,
@@ -73,6 +76,7 @@ impl Entry {
                     "update of endpoint failed",
                 );
                 self.failed = Some(why);
+                self.conduct.check_failed();
             }
         }
     }

@@ -48,10 +48,13 @@ impl FromStr for ConnectionLabel {
     }
 }
 
+/// By labels.
+type Counts = BTreeMap<Vec<(&'static str, String)>, u64>;
+
 /// How many endpoints answer, by what they are; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionMetrics {
-    shown: Arc<Mutex<BTreeMap<Vec<(&'static str, String)>, u64>>>,
+    shown: Arc<Mutex<Counts>>,
     labels: Vec<ConnectionLabel>,
 }
 
@@ -71,7 +74,7 @@ impl ConnectionMetrics {
 
     /// Shows these endpoints, each with address, external labels and component.
     pub(super) fn show(&self, connections: impl Iterator<Item = (String, String, String)>) {
-        let mut shown = BTreeMap::new();
+        let mut shown = Counts::new();
         for (address, sets, component) in connections {
             let value = |label: &ConnectionLabel| match label {
                 ConnectionLabel::ExternalLabels => external_labels(&sets),

@@ -1,6 +1,9 @@
 //! One module per question.
 
 mod buckets;
+mod completeness;
+mod endpoints;
 mod evaluate;
+mod fleet;
 mod recorded;
 mod selections;
