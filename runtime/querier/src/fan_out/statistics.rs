@@ -1,5 +1,6 @@
 //! Statistics of several heads added up.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use store::Context;
@@ -86,5 +87,5 @@ fn add(known: &mut Vec<Statistic>, its: Vec<Statistic>, join: fn(u64, u64) -> u6
     let list = by_name.into_iter().map(|(name, value)| Statistic { name, value });
     known.extend(list);
     // Stable: equal values stay in the order of names.
-    known.sort_by(|one, two| two.value.cmp(&one.value));
+    known.sort_by_key(|statistic| Reverse(statistic.value));
 }

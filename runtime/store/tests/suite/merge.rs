@@ -67,6 +67,8 @@ pub(crate) async fn collect(
 }
 
 type Labels = BTreeMap<String, String>;
+/// The same in the order of label sets.
+type Pairs = Vec<(String, String)>;
 
 /// Label sets that begin alike, contain each other, and have names and values that begin alike.
 fn labels() -> impl Strategy<Value = Labels> {
@@ -124,7 +126,7 @@ fn frames(series: &[Generated], batch: usize, split: usize, hashed: bool) -> Vec
 
 /// What has to come out: by labels, chunks by time and content.
 fn expected(all: &[(Vec<Generated>, usize, usize, bool)]) -> Vec<(Labels, Vec<(i64, u8)>)> {
-    let mut merged: BTreeMap<Vec<(String, String)>, Vec<(i64, u8)>> = BTreeMap::new();
+    let mut merged: BTreeMap<Pairs, Vec<(i64, u8)>> = BTreeMap::new();
     for (labels, chunks) in all.iter().flat_map(|(series, ..)| series) {
         let labels = labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         merged.entry(labels).or_default().extend(chunks);
