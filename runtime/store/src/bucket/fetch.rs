@@ -127,6 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "these are lists of ranges")]
     fn small_gaps_are_read_along_and_waste_is_bounded() {
         let k = 1u64 << 10;
         for (ranges, expect) in [
