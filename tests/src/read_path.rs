@@ -175,7 +175,7 @@ fn answer(mut connection: TcpStream) -> std::io::Result<()> {
         body += &format!("test_duration_seconds_count{{pod=\"p{pod}\"}} {}\n", (age * 10.0).floor());
     }
     // A series that comes and goes.
-    if (time / 20.0) as u64 % 2 == 0 {
+    if ((time / 20.0) as u64).is_multiple_of(2) {
         body += "test_sometimes 1\n";
     }
     write!(

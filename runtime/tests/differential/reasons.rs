@@ -49,7 +49,7 @@ fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Res
     match call.function.name {
         "sum_over_time" | "avg_over_time" | "deriv" if near(theirs, ours, largest) => Ok(SUMS),
         "predict_linear" if near(theirs, ours, largest) => Ok(SUMS),
-        "predict_linear" if fixed() && moves_evenly(theirs, ours) => Ok(FIXED),
+        "predict_linear" if fixed() && (moves_evenly(theirs, ours) || none_finite(ours)) => Ok(FIXED),
         "stddev_over_time" | "stdvar_over_time" => deviation(theirs, ours, largest),
         "rate" | "increase" if each(theirs, ours, zero_point) => Ok(ZERO),
         "sort" | "sort_desc" if same_values_in_order(theirs, ours) => Ok(ORDER),
@@ -85,6 +85,11 @@ fn each(theirs: &[Series], ours: &[Series], condition: impl Fn(f64, f64) -> bool
 
 fn number(text: &str) -> f64 {
     text.parse().unwrap_or(f64::NAN)
+}
+
+/// Whether the prediction is for no time at all: then it is the same at each step, wherever the range lies.
+fn none_finite(ours: &[Series]) -> bool {
+    ours.iter().all(|(_, points)| points.iter().all(|(_, value)| !number(value).is_finite()))
 }
 
 /// Whether values differ by what adding up loses.

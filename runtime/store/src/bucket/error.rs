@@ -59,12 +59,17 @@ impl ReadError {
     /// The status whose text begins with `what`; `otherwise` is the code of everything that is no limit.
     pub(super) fn status(&self, what: &str, otherwise: Code) -> Status {
         let mut text = what.to_owned();
-        let mut cause: Option<&dyn Error> = Some(self);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
         while let Some(error) = cause {
             let separator = if text.is_empty() { "" } else { ": " };
             // Writing to a text cannot fail.
             let _ = write!(text, "{separator}{error}");
-            cause = error.source();
+            // What says that there is no room says it with its cause.
+            let whole = error.downcast_ref::<ReadError>();
+            cause = match whole {
+                Some(ReadError::Limit(_) | ReadError::Budget(_)) => None,
+                _ => error.source(),
+            };
         }
         Status::new(if self.is_limit() { Code::ResourceExhausted } else { otherwise }, text)
     }
