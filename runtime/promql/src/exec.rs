@@ -13,10 +13,10 @@ mod function;
 mod histogram_sum;
 mod measure;
 mod merge;
+mod once;
 mod range;
 mod reach;
 mod select;
-mod shared;
 mod statistics_only;
 mod stretch;
 mod subquery;
@@ -81,7 +81,7 @@ pub(crate) struct Run {
     /// The memory of the texts of labels.
     held_symbols: Held,
     /// What is evaluated once for several places.
-    shared: shared::Registry,
+    shared: once::Registry,
 }
 
 impl Run {
@@ -261,7 +261,7 @@ fn operator(node: &Node, run: &mut Run) -> Result<Box<dyn Operator>, QueryError>
             run.tallies.leave(above);
             Ok(Box::new(constant::Repeat::new(input?, node.steps)))
         }
-        Kind::Shared(shared) => shared::operator(shared, run),
+        Kind::Shared(shared) => once::operator(shared, run),
         Kind::RangeVector(_) | Kind::Number(_) | Kind::Text(_) => Err(QueryError::execution(format!(
             "unexpected {} where an instant vector is wanted",
             node.value_type

@@ -1,4 +1,4 @@
-//! `Series`.
+//! The call `Series`: blocks are chosen, read side by side, and merged.
 
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! What every implementation of a store has to do, and what each does beyond that.
+
 mod acceptance;
 mod bucket;
 mod merge;

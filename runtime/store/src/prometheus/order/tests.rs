@@ -1,3 +1,5 @@
+//! Random series through the orders: whatever streams comes out sorted, whole, and as a plain sort would have it.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use prom_model::Labels;
