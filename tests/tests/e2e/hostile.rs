@@ -197,9 +197,10 @@ async fn call(channel: &Channel, method: &'static str, message: Bytes) -> Code {
     }
 }
 
-/// What a caller may have to deal with.
-const DOCUMENTED: [Code; 9] = [
+/// What a caller may have to deal with. Not found is what a sidecar makes of Prometheus' 404.
+const DOCUMENTED: [Code; 10] = [
     Code::Ok,
+    Code::NotFound,
     Code::InvalidArgument,
     Code::Internal,
     Code::Aborted,
