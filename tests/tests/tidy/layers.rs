@@ -18,7 +18,7 @@ const LINES: &[(&str, u8)] = &[
     ("querier", 5),
     ("query", 4),
     ("receive", 4),
-    ("compact", 4),
+    ("compact", 5),
     ("rules", 4),
     ("reloader", 4),
     ("store", 3),

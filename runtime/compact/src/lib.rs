@@ -1,0 +1,11 @@
+//! Compaction: few large blocks instead of many small ones, coarser resolutions of old samples, and nothing kept longer than it
+//! is wanted.
+//!
+//! [`merge`] and [`downsample`] make a block on disk out of others and know nothing of buckets.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+pub mod downsample;
+pub mod merge;
+mod output;
+
+pub use output::{SourceError, SourceFault, Target, WriteError, Written};

@@ -1,0 +1,3 @@
+//! Compaction seen from outside, one module per part.
+
+mod suite;
