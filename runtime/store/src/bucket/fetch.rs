@@ -60,9 +60,22 @@ impl Fetched {
         self.pieces.push((offset, bytes));
     }
 
-    /// Brings the pieces into order.
+    /// Brings the pieces into order, and cuts off each what pieces before it have: a page that was known may lie in a gap that was
+    /// read along.
     pub(super) fn sort(&mut self) {
-        self.pieces.sort_unstable_by_key(|(offset, _)| *offset);
+        self.pieces.sort_by_key(|(offset, bytes)| (*offset, std::cmp::Reverse(bytes.len())));
+        let mut covered = 0u64;
+        self.pieces.retain_mut(|(offset, bytes)| {
+            let end = *offset + bytes.len() as u64;
+            let known = covered.saturating_sub(*offset);
+            if known > 0 {
+                let known = usize::try_from(known).unwrap_or(usize::MAX).min(bytes.len());
+                let _ = bytes.split_to(known);
+                *offset += known as u64;
+            }
+            covered = covered.max(end);
+            !bytes.is_empty()
+        });
     }
 
     /// The piece in which an offset lies, and how many bytes of it come before.
@@ -148,7 +161,8 @@ mod tests {
     #[test]
     fn ranges_are_put_together_over_pieces() {
         let mut fetched = Fetched::default();
-        for (offset, text) in [(20u64, "ghij"), (10, "abc"), (13, "def")] {
+        // The last two lie in what others have, or reach out of it.
+        for (offset, text) in [(20u64, "ghij"), (10, "abc"), (13, "def"), (11, "b"), (22, "ijkl")] {
             fetched.push(offset, Bytes::from_static(text.as_bytes()));
         }
         fetched.sort();
@@ -158,8 +172,10 @@ mod tests {
             (10..16, Some("abcdef")),
             (15..21, None),
             (9..11, None),
-            (23..25, None),
             (20..24, Some("ghij")),
+            (23..26, Some("jkl")),
+            (12..13, Some("c")),
+            (23..27, None),
         ] {
             assert_eq!(fetched.range(range.clone()).as_deref(), expect.map(str::as_bytes), "{range:?}");
         }
