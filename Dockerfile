@@ -21,5 +21,10 @@ CMD ["--help"]
 
 FROM base AS pronoiad
 COPY --from=build /src/target/release/pronoiad /usr/local/bin/pronoiad
+# Each component under its own name, for who replaces one image at a time.
+USER root
+RUN for name in sidecar querier query-frontend store compactor receiver ruler reloader; do \
+        ln -s pronoiad "/usr/local/bin/pronoia-$name"; done
+USER 1001:1001
 ENTRYPOINT ["pronoiad"]
 CMD ["--help"]

@@ -5,8 +5,13 @@ SHELL := /bin/bash
 CARGO ?= cargo
 FUZZ_SECONDS ?= 60
 DEMO_ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+LINKS := sidecar querier query-frontend store compactor receiver ruler reloader
 
-.PHONY: help demo test tools lint golden bench fuzz
+bin := $(DESTDIR)$(PREFIX)/bin
+
+.PHONY: help demo test tools lint golden bench fuzz install
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +33,12 @@ lint: ## Check format and lints, warnings denied
 	.ci/stage "format" $(CARGO) fmt --all --check
 	.ci/stage "lints" $(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 
+install: ## Build and install pronoia, pronoiad and a link for each component below PREFIX=/usr/local
+	$(CARGO) build --release --locked --package compiler --package runtime
+	install -d "$(bin)"
+	install -m 0755 "$${CARGO_TARGET_DIR:-target}/release/pronoia" "$${CARGO_TARGET_DIR:-target}/release/pronoiad" "$(bin)"
+	for name in $(LINKS); do ln -sfn pronoiad "$(bin)/pronoia-$$name"; done
+
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
@@ -40,7 +51,10 @@ bench: ## Measure the renderer, the reloader, chunks, index, head, queries and t
 	$(CARGO) bench --package promql --bench ranges
 	$(CARGO) bench --package promql --bench joins
 	$(CARGO) bench --package query --bench blocks
+	$(CARGO) bench --package query --bench dedup
 	$(CARGO) bench --package runtime --bench promql -- --curves
+	$(CARGO) bench --package runtime --bench store
+	$(CARGO) bench --package runtime --bench sidecar
 
 fuzz: ## Feed random bytes to every decoder and random topologies to the compiler (FUZZ_SECONDS=60 each); needs cargo-fuzz
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz

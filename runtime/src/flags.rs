@@ -13,6 +13,7 @@ pub(crate) mod request_logging;
 pub(crate) mod selector;
 pub(crate) mod size;
 pub(crate) mod tracing;
+pub(crate) mod viewer;
 
 use std::path::{Path, PathBuf};
 

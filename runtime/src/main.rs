@@ -1,8 +1,9 @@
-//! `pronoiad`, the runtime command: picks the component and runs it.
+//! `pronoiad`, the runtime command: picks the component and runs it. Called as `pronoia-store` and the like it is that component.
 //!
 //! Exit codes: 0 fine, 1 the component failed, 2 the command line is wrong.
 
 mod arguments;
+mod called;
 mod commands;
 mod flags;
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let names: Vec<String> = components.iter().map(|(command, _)| command.get_name().to_owned()).collect();
     let mut cli = cli(&names).subcommands(components.iter().map(|(command, _)| command.clone()));
     let arguments = match arguments::expanded(std::env::args_os()) {
-        Ok(arguments) => arguments,
+        Ok(arguments) => called::with_component(arguments),
         Err(text) => return usage_error(&format!("error: {text}")),
     };
     let matches = match cli.try_get_matches_from_mut(arguments) {

@@ -51,6 +51,24 @@ fn an_unknown_component_is_a_usage_error_that_lists_what_there_is() {
 }
 
 #[test]
+fn a_link_named_after_a_component_is_that_component() {
+    let folder = tempfile::tempdir().unwrap();
+    for (link, component) in [("pronoia-store", "store"), ("pronoia-querier", "query")] {
+        let path = folder.path().join(link);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pronoiad"), &path).unwrap();
+        let of = |program: &std::path::Path, arguments: &[&str]| {
+            Command::new(program).args(arguments).output().unwrap()
+        };
+        let (short, long) = (of(&path, &["--help"]), pronoiad(&[component, "--help"]));
+        assert!(
+            short.status.success()
+                && text(&short.stdout).contains("--objstore.config") == (component == "store")
+        );
+        assert_eq!(text(&short.stdout), text(&long.stdout), "{link}");
+    }
+}
+
+#[test]
 fn an_unknown_flag_is_a_usage_error() {
     let output = pronoiad(&["--nope"]);
     assert_eq!(output.status.code(), Some(2));

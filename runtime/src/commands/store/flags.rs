@@ -15,6 +15,7 @@ use crate::flags::objstore::ObjstoreFlags;
 use crate::flags::request_logging::RequestLoggingFlags;
 use crate::flags::selector::{SelectorFlags, TimeRangeFlags};
 use crate::flags::tracing::TracingFlags;
+use crate::flags::viewer::ViewerFlags;
 use crate::flags::{HttpFlags, LogFlags};
 
 /// Serves the series of the blocks of a bucket
@@ -39,7 +40,7 @@ pub(super) struct Flags {
     #[command(flatten)]
     pub(super) reads: ReadFlags,
     #[command(flatten)]
-    pub(super) web: WebFlags,
+    pub(super) web: ViewerFlags,
 }
 
 /// Which blocks are served, and how they are found.
@@ -177,29 +178,6 @@ pub(super) struct ReadFlags {
     pub(super) chunk_size: u64,
 }
 
-/// The block viewer.
-#[derive(Args)]
-pub(super) struct WebFlags {
-    /// Do not serve the block viewer
-    #[arg(long = "web.disable")]
-    pub(super) disable: bool,
-    /// Accepted; links are relative
-    #[arg(long = "web.external-prefix", value_name = "PATH", default_value = "")]
-    pub(super) external_prefix: String,
-    /// Accepted; links are relative and need no such header
-    #[arg(long = "web.prefix-header", value_name = "HEADER", default_value = "")]
-    pub(super) prefix_header: String,
-    /// Do not allow other sites to read the API
-    #[arg(long = "web.disable-cors")]
-    pub(super) disable_cors: bool,
-    /// External label whose value is the title of a group
-    #[arg(long = "bucket-web-label", value_name = "NAME", default_value = "")]
-    pub(super) label: String,
-    /// Refuse to mark blocks through the page and the API
-    #[arg(long = "disable-admin-operations")]
-    pub(super) disable_admin_operations: bool,
-}
-
 impl Flags {
     /// Refuses what cannot be, and names what has no effect.
     pub(super) fn check(&self) -> anyhow::Result<()> {
@@ -234,13 +212,12 @@ impl Flags {
             (reads.matcher_cache != 0, "--matcher-cache-size"),
             (reads.series_size != 65_536, "--debug.estimated-max-series-size"),
             (reads.chunk_size != 16_000, "--debug.estimated-max-chunk-size"),
-            (!self.web.external_prefix.is_empty(), "--web.external-prefix"),
-            (!self.web.prefix_header.is_empty(), "--web.prefix-header"),
         ] {
             if given {
                 warn!(msg = "a flag has no effect, see --help", flag);
             }
         }
+        self.web.warn_of_what_has_no_effect();
         Ok(())
     }
 }
