@@ -94,10 +94,13 @@ pub(crate) fn write(set: &Set, folder: &Path) -> u64 {
     let table = Arc::new(table);
     let span = set.interval * set.samples as i64;
     let blocks = (span + BLOCK - 1) / BLOCK;
-    let number = set.metric.bytes().fold(7_u128, |number, byte| number * 31 + u128::from(byte));
+    let number = set
+        .metric
+        .bytes()
+        .fold(7_u128, |number, byte| number.wrapping_mul(31).wrapping_add(u128::from(byte)));
     for block in 0..blocks {
         let (from, to) = (START + block * BLOCK, START + (block + 1) * BLOCK);
-        let id = BlockId::new(to as u64, number + block as u128);
+        let id = BlockId::new(to as u64, number.wrapping_add(block as u128));
         let mut writer = BlockWriter::create(Arc::new(RealFs), folder, id, table.clone()).expect("a block");
         for ((series, _), labels) in all.iter().zip(&numbers) {
             let symbol = |at: u32| symbols.get(at as usize).copied().unwrap_or_default();

@@ -69,6 +69,7 @@ fn run(workload: &Workload, runs: usize) {
     let mut servers = start(workload, folder.path(), &replicas);
     let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
     println!("{:<66}{}", "query", names.iter().map(|name| format!("{name:>24}")).collect::<String>());
+    let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); servers.len()];
     for query in &workload.queries {
         let mut best: Vec<Option<Cost>> = vec![None; servers.len()];
         for _ in 0..=runs {
@@ -80,7 +81,27 @@ fn run(workload: &Workload, runs: usize) {
             }
         }
         print_row(query, &best);
+        for (ratios, ratio) in ratios.iter_mut().zip(ratios_of(&best)) {
+            ratios.extend(ratio);
+        }
     }
+    // The mean of ratios is the geometric one.
+    let mean =
+        |ratios: &[f64]| (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    let shown = ratios.iter().map(|ratios| match ratios.as_slice() {
+        [] => format!("{:>24}", ""),
+        ratios => format!("{:>23.1}x", mean(ratios)),
+    });
+    println!("{:<66}{}", "geometric mean", shown.collect::<String>());
+}
+
+/// CPU of each server as a multiple of the first one's; none where it is too little to be measured.
+fn ratios_of(costs: &[Option<Cost>]) -> impl Iterator<Item = Option<f64>> {
+    let own = costs.first().and_then(Option::as_ref).map(|cost| cost.cpu_seconds);
+    costs.iter().enumerate().map(move |(at, cost)| {
+        let ratio = cost.as_ref()?.cpu_seconds / own?;
+        (at > 0 && ratio.is_finite() && ratio > 0.0).then_some(ratio)
+    })
 }
 
 fn start(workload: &Workload, folder: &Path, replicas: &[PathBuf]) -> Vec<Server> {
@@ -104,17 +125,11 @@ fn start(workload: &Workload, folder: &Path, replicas: &[PathBuf]) -> Vec<Server
 
 fn print_row(query: &Query, costs: &[Option<Cost>]) {
     let mut row = format!("{:<66}", query.shown());
-    let own = costs.first().and_then(Option::as_ref);
-    for (at, cost) in costs.iter().enumerate() {
+    for (cost, ratio) in costs.iter().zip(ratios_of(costs)) {
         let shown = match cost {
             None => "failed".to_owned(),
             Some(cost) => {
-                let ratio = match own {
-                    Some(own) if at > 0 && own.cpu_seconds > 0.0 => {
-                        format!(" {:>5.1}x", cost.cpu_seconds / own.cpu_seconds)
-                    }
-                    _ => String::new(),
-                };
+                let ratio = ratio.map(|ratio| format!(" {ratio:>5.1}x")).unwrap_or_default();
                 format!("{:.2} s {:>5.0} MB{ratio}", cost.cpu_seconds, cost.grown_bytes as f64 / 1e6)
             }
         };
