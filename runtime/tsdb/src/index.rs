@@ -4,11 +4,14 @@
 //! 32nd place stays in memory, all else is read when asked for. Series are pairs of symbol numbers; text is made of them on
 //! demand, in a [`LabelArena`]. [`IndexWriter`] writes format 2. The bytes are drawn in `docs/index.md`.
 
+mod ascending;
 mod fetched;
 mod label_index;
 mod labels;
 mod matching;
+mod merged_symbols;
 mod offsets;
+mod output_symbols;
 mod plan;
 mod postings;
 mod reader;
@@ -20,8 +23,10 @@ mod writer;
 
 pub use label_index::LabelIndex;
 pub use labels::{LabelArena, SymbolCache};
+pub use merged_symbols::{MergeSymbolsError, MergedSymbols, SymbolMap, merge_symbols};
 pub use offsets::{PostingsEntry, PostingsWalk};
 pub(crate) use offsets::{check_place, walk_entries};
+pub use output_symbols::{OutputSymbols, SymbolTexts};
 pub use plan::{LabelExtent, MatcherPlan, PostingsUnion};
 pub use postings::Postings;
 pub use reader::{IndexReader, SeriesReader, SeriesScan};

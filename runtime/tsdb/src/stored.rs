@@ -4,6 +4,7 @@
 //! file that may be larger than memory and checks its checksum on the way.
 
 mod output;
+mod scratch;
 mod stream;
 mod window;
 
@@ -15,6 +16,8 @@ use crate::encoding::At;
 use crate::fs::RangeRead;
 
 pub(crate) use output::Output;
+pub use scratch::{Scratch, ScratchError};
+pub(crate) use scratch::{ScratchFile, ScratchOutput, ScratchReader};
 pub(crate) use stream::SectionStream;
 pub(crate) use window::Window;
 

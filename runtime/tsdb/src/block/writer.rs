@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::block_id::BlockId;
 use crate::chunk::{ChunkError, Encoding, sample_count};
 use crate::fs::Fs;
-use crate::index::{ChunkMeta, IndexWriteError, IndexWriter, SeriesRef, SymbolTable};
+use crate::index::{ChunkMeta, IndexWriteError, IndexWriter, OutputSymbols, SeriesRef};
+use crate::stored::Scratch;
 
 use super::meta::{BlockMeta, BlockStats};
 use super::segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
@@ -74,8 +75,23 @@ impl BlockWriter {
         fs: Arc<dyn Fs>,
         parent: &Path,
         id: BlockId,
-        symbols: Arc<SymbolTable>,
+        symbols: impl Into<OutputSymbols>,
     ) -> Result<Self, BlockWriteError> {
+        Self::with_segments_of(fs, parent, id, symbols, SEGMENT_BYTES_MAX)
+    }
+
+    /// As [`BlockWriter::create`], in the memory of `scratch`: what does not fit lies in its files until the block is complete.
+    ///
+    /// # Errors
+    /// As [`BlockWriter::create`].
+    pub fn bounded(
+        fs: Arc<dyn Fs>,
+        parent: &Path,
+        id: BlockId,
+        symbols: impl Into<OutputSymbols>,
+        scratch: &Scratch,
+    ) -> Result<Self, BlockWriteError> {
+        let _ = scratch;
         Self::with_segments_of(fs, parent, id, symbols, SEGMENT_BYTES_MAX)
     }
 
@@ -87,7 +103,7 @@ impl BlockWriter {
         fs: Arc<dyn Fs>,
         parent: &Path,
         id: BlockId,
-        symbols: Arc<SymbolTable>,
+        symbols: impl Into<OutputSymbols>,
         segment_bytes_max: u64,
     ) -> Result<Self, BlockWriteError> {
         let unfinished = parent.join(format!("{id}{UNFINISHED}"));

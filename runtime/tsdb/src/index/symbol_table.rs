@@ -55,6 +55,11 @@ impl SymbolTable {
         self.ends.is_empty()
     }
 
+    /// Bytes that it takes in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.text.capacity().saturating_add(self.ends.capacity().saturating_mul(size_of::<usize>()))
+    }
+
     /// All texts in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map_while(|symbol| self.get(symbol))

@@ -184,6 +184,10 @@ pub struct SymbolsWalk {
 }
 
 impl SymbolsWalk {
+    pub(crate) fn file(&self) -> &StoredFile {
+        &self.file
+    }
+
     /// The offset in the file of the next symbol.
     pub(crate) fn offset(&self) -> u64 {
         self.at

@@ -4,14 +4,15 @@
 //! offset table.
 
 use std::io;
-use std::sync::Arc;
+
+use crc_fast::{CrcAlgorithm, Digest};
 
 use crate::encoding::{crc32c, put_u32, put_uvarint, put_uvarint_bytes};
 use crate::fs::FileWrite;
-use crate::stored::Output;
+use crate::stored::{Output, ScratchError};
 
+use super::output_symbols::OutputSymbols;
 use super::series::{self, ChunkMeta, SeriesRef};
-use super::symbol_table::SymbolTable;
 use super::toc::{MAGIC, Toc, Version};
 
 /// Why an index could not be written.
@@ -20,6 +21,9 @@ pub enum IndexWriteError {
     /// The disk refused.
     #[error("the index could not be written")]
     Io(#[from] io::Error),
+    /// A scratch file could not be written or read.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     /// The format has no place for so much.
     #[error("{what}: {bytes} bytes, at most {max} fit into an index")]
     TooLarge {
@@ -44,11 +48,13 @@ pub enum IndexWriteError {
 #[derive(Debug)]
 pub struct IndexWriter {
     out: Output,
-    symbols: Arc<SymbolTable>,
+    symbols: OutputSymbols,
     toc: Toc,
     /// The labels of the last series.
     last: Vec<(u32, u32)>,
     last_chunk: u64,
+    /// Whether the first symbol is the empty text.
+    has_empty: bool,
     /// All series.
     all: Vec<u32>,
     /// For each symbol that is a label name its place in `by_name`.
@@ -64,18 +70,21 @@ impl IndexWriter {
     /// Begins an index in an empty file: header and symbol table.
     ///
     /// # Errors
-    /// [`IndexWriteError::Io`], [`IndexWriteError::TooLarge`].
-    pub fn create(file: Box<dyn FileWrite>, symbols: Arc<SymbolTable>) -> Result<Self, IndexWriteError> {
+    /// [`IndexWriteError::Io`], [`IndexWriteError::TooLarge`], [`IndexWriteError::Scratch`].
+    pub fn create(
+        file: Box<dyn FileWrite>,
+        symbols: impl Into<OutputSymbols>,
+    ) -> Result<Self, IndexWriteError> {
+        let symbols: OutputSymbols = symbols.into();
         let mut out = Output::new(file);
         put_u32(out.buffer(), MAGIC);
         out.buffer().push(Version::V2.number());
         let start = out.position();
-        let mut table = Vec::new();
-        put_u32(&mut table, symbols.len());
-        for text in symbols.iter() {
-            put_uvarint_bytes(&mut table, text.as_bytes());
-        }
-        put_section(&mut out, "symbol table", &table)?;
+        let length = symbols.encoded_bytes().saturating_add(4);
+        let mut section = SectionWriter::begin(&mut out, "symbol table", length)?;
+        section.put(&symbols.len().to_be_bytes())?;
+        symbols.encoded(|piece| section.put(piece))?;
+        section.end()?;
         let toc = Toc {
             symbols: start,
             series: out.position(),
@@ -84,6 +93,7 @@ impl IndexWriter {
             postings: 0,
             postings_table: 0,
         };
+        let has_empty = symbols.texts().get(0)?.is_some_and(str::is_empty);
         let slots = vec![NO_SLOT; symbols.len() as usize];
         Ok(IndexWriter {
             out,
@@ -91,16 +101,12 @@ impl IndexWriter {
             toc,
             last: Vec::new(),
             last_chunk: 0,
+            has_empty,
             all: Vec::new(),
             slots,
             by_name: Vec::new(),
-            scratch: table,
+            scratch: Vec::new(),
         })
-    }
-
-    /// The symbols.
-    pub fn symbols(&self) -> &Arc<SymbolTable> {
-        &self.symbols
     }
 
     /// Appends a series: labels as symbols, sorted; behind the series before in the order of labels.
@@ -150,7 +156,7 @@ impl IndexWriter {
             return Err("no labels");
         }
         // Symbols are sorted, so that their numbers say what stands before what, and only the first can be the empty text.
-        let empty = self.symbols.get(0).is_some_and(str::is_empty);
+        let empty = self.has_empty;
         for (name, value) in labels {
             if *name >= self.symbols.len() || *value >= self.symbols.len() {
                 return Err("a symbol that is not in the table");
@@ -185,7 +191,8 @@ impl IndexWriter {
     }
 
     fn text_of(&self, labels: &[(u32, u32)]) -> String {
-        let text = |symbol: u32| self.symbols.get(symbol).unwrap_or("?");
+        let mut texts = self.symbols.texts();
+        let mut text = |symbol: u32| texts.get(symbol).ok().flatten().unwrap_or("?").to_owned();
         let parts: Vec<String> =
             labels.iter().map(|(name, value)| format!("{}={:?}", text(*name), text(*value))).collect();
         format!("{{{}}}", parts.join(", "))
@@ -210,13 +217,15 @@ impl IndexWriter {
         drop(all);
         lists = lists.saturating_add(1);
         self.by_name.sort_unstable_by_key(|(name, _)| *name);
+        let mut texts = self.symbols.texts();
         for (name, mut uses) in std::mem::take(&mut self.by_name) {
-            let name = self.symbols.get(name).unwrap_or("");
+            let name = texts.get(name)?.unwrap_or("").to_owned();
             // Stable, so that the series of a value stay in their order; where there is one value there is nothing to do.
             uses.sort_by_key(|(value, _)| *value);
             for list in uses.chunk_by(|one, next| one.0 == next.0) {
-                let value = list.first().and_then(|(value, _)| self.symbols.get(*value)).unwrap_or("");
-                put_entry(&mut table, name, value, self.out.position());
+                let value = list.first().map_or(u32::MAX, |(value, _)| *value);
+                let value = texts.get(value)?.unwrap_or("");
+                put_entry(&mut table, &name, value, self.out.position());
                 put_list(&mut self.out, list.len(), list.iter().map(|(_, series)| *series))?;
                 lists = lists.saturating_add(1);
             }
@@ -226,20 +235,38 @@ impl IndexWriter {
         if let Some(count) = table.first_chunk_mut() {
             *count = lists.to_be_bytes();
         }
-        put_section(&mut self.out, "postings offset table", &table)?;
+        let mut section = SectionWriter::begin(&mut self.out, "postings offset table", table.len() as u64)?;
+        section.put(&table)?;
+        section.end()?;
         self.toc.write(self.out.buffer());
         Ok(self.out.finish()?)
     }
 }
 
-/// Length, content, checksum.
-fn put_section(out: &mut Output, what: &'static str, content: &[u8]) -> Result<(), IndexWriteError> {
-    let (bytes, max) = (content.len() as u64, u64::from(u32::MAX));
-    let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge { what, bytes, max })?;
-    put_u32(out.buffer(), length);
-    out.put(content)?;
-    put_u32(out.buffer(), crc32c(content));
-    Ok(out.drain()?)
+/// Writes length, content, checksum.
+struct SectionWriter<'a> {
+    out: &'a mut Output,
+    digest: Digest,
+}
+
+impl<'a> SectionWriter<'a> {
+    /// Begins a section whose content has so many bytes.
+    fn begin(out: &'a mut Output, what: &'static str, bytes: u64) -> Result<Self, IndexWriteError> {
+        let max = u64::from(u32::MAX);
+        let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge { what, bytes, max })?;
+        put_u32(out.buffer(), length);
+        Ok(SectionWriter { out, digest: Digest::new(CrcAlgorithm::Crc32Iscsi) })
+    }
+
+    fn put(&mut self, content: &[u8]) -> Result<(), IndexWriteError> {
+        self.digest.update(content);
+        Ok(self.out.put(content)?)
+    }
+
+    fn end(self) -> Result<(), IndexWriteError> {
+        put_u32(self.out.buffer(), self.digest.finalize() as u32);
+        Ok(self.out.drain()?)
+    }
 }
 
 fn put_entry(table: &mut Vec<u8>, name: &str, value: &str, offset: u64) {

@@ -61,6 +61,12 @@ impl Output {
         Ok(())
     }
 
+    /// Writes what is left, which a loss of power may take.
+    pub(crate) fn close(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.file.flush()
+    }
+
     /// Writes what is left and waits until it would survive a loss of power. Gives the file's length.
     pub(crate) fn finish(mut self) -> io::Result<u64> {
         self.flush()?;

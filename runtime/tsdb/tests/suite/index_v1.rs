@@ -26,7 +26,7 @@ fn put_section(bytes: &mut Vec<u8>, content: &[u8]) -> u64 {
     at
 }
 
-fn index() -> Vec<u8> {
+pub(crate) fn index() -> Vec<u8> {
     let mut bytes = vec![0xba, 0xaa, 0xd7, 0x00, 1];
     let texts = ["__name__", "a", "b", "job", "x", "y", "zone"];
     let mut content = Vec::new();
@@ -96,7 +96,7 @@ fn index() -> Vec<u8> {
     bytes
 }
 
-fn file(bytes: Vec<u8>) -> StoredFile {
+pub(crate) fn file(bytes: Vec<u8>) -> StoredFile {
     StoredFile::new("index", Arc::new(Bytes::from(bytes)))
 }
 

@@ -5,6 +5,7 @@ mod examined;
 mod fixtures;
 mod index_v1;
 mod killed;
+mod merged_symbols;
 mod prometheus;
 mod promtool;
 mod random_blocks;
