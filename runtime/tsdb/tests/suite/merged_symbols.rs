@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn every_symbol_leads_to_its_text(
-        sources in proptest::collection::vec(proptest::collection::btree_set("[a-f]{1,4}|\\PC{0,2}", 2..200), 1..6),
+        sources in proptest::collection::vec(proptest::collection::btree_set("[a-f]{1,4}|\\PC{0,2}", 3..200), 1..6),
         memory_bytes in prop_oneof![Just(0u64), Just(4 << 10), Just(1 << 30)],
         order in any::<u32>(),
     ) {
