@@ -28,7 +28,7 @@ pub use decode::{
 pub use encoding::{CounterReset, Encoding};
 pub use error::ChunkError;
 pub use histogram::{Appended, FloatHistogramAppender, HistogramAppender};
-pub use xor::XorAppender;
+pub use xor::{XorAppender, XorEncoder};
 
 /// The most samples that a chunk's header can count.
 pub const SAMPLES_MAX: u16 = u16::MAX;

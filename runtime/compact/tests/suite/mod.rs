@@ -1,1 +1,3 @@
 //! The parts.
+
+mod downsample;

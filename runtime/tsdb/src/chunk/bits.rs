@@ -161,6 +161,37 @@ impl BitReader<'_> {
     }
 }
 
+/// Where bits go.
+pub(super) trait BitSink {
+    /// Appends the lowest `bits` bits of `value`, up to 57; those above must be 0.
+    fn write_short(&mut self, value: u64, bits: u32);
+
+    /// Appends the lowest `bits` bits of `value`, up to 64; those above are ignored.
+    #[inline]
+    fn write(&mut self, value: u64, bits: u32) {
+        if bits > 32 {
+            self.write_short((value >> 32) & low_bits(bits - 32), bits - 32);
+            self.write_short(value & 0xffff_ffff, 32);
+        } else {
+            self.write_short(value & low_bits(bits), bits);
+        }
+    }
+
+    /// Appends a variable-length integer of whole bytes, at any bit.
+    fn uvarint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.write_short(value & 0x7f | 0x80, 8);
+            value >>= 7;
+        }
+        self.write_short(value, 8);
+    }
+
+    /// Appends a signed one, zigzag.
+    fn varint(&mut self, value: i64) {
+        self.uvarint(((value << 1) ^ (value >> 63)) as u64);
+    }
+}
+
 /// How many bytes of memory a chunk gets when it needs more.
 const GROWTH: usize = 64;
 
@@ -189,10 +220,11 @@ impl BitWriter {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+}
 
-    /// Appends the lowest `bits` bits of `value`, up to 57; those above must be 0.
+impl BitSink for BitWriter {
     #[inline(always)]
-    pub(super) fn write_short(&mut self, value: u64, bits: u32) {
+    fn write_short(&mut self, value: u64, bits: u32) {
         debug_assert!(bits <= 57 && (bits == 0 || value >> bits == 0));
         if bits == 0 {
             return;
@@ -216,30 +248,54 @@ impl BitWriter {
         self.bytes.truncate(start + used.div_ceil(8) as usize);
         self.free = (used.wrapping_neg() & 7) as u8;
     }
+}
 
-    /// Appends the lowest `bits` bits of `value`, up to 64; those above are ignored.
-    #[inline]
-    pub(super) fn write(&mut self, value: u64, bits: u32) {
-        if bits > 32 {
-            self.write_short((value >> 32) & low_bits(bits - 32), bits - 32);
-            self.write_short(value & 0xffff_ffff, 32);
-        } else {
-            self.write_short(value & low_bits(bits), bits);
+/// Bits in memory that is used again and again; quicker than [`BitWriter`], which gives its memory away.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BitScratch {
+    bytes: Vec<u8>,
+    /// Whole bytes so far.
+    whole: usize,
+    /// What does not fill a byte yet, on top.
+    word: u64,
+    /// How many bits that are, up to 7.
+    used: u32,
+}
+
+impl BitScratch {
+    /// Begins anew, with room for so many bytes.
+    pub(super) fn begin(&mut self, room: usize) {
+        let room = room.saturating_add(8);
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
         }
+        (self.whole, self.word, self.used) = (0, 0, 0);
     }
 
-    /// Appends a variable-length integer of whole bytes, at any bit.
-    pub(super) fn uvarint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.write_short(value & 0x7f | 0x80, 8);
-            value >>= 7;
-        }
-        self.write_short(value, 8);
+    /// What was written, the last byte filled up with zeros.
+    pub(super) fn bytes(&self) -> &[u8] {
+        let end = self.whole + usize::from(self.used > 0);
+        self.bytes.get(..end).unwrap_or(&self.bytes)
     }
+}
 
-    /// Appends a signed one, zigzag.
-    pub(super) fn varint(&mut self, value: i64) {
-        self.uvarint(((value << 1) ^ (value >> 63)) as u64);
+impl BitSink for BitScratch {
+    #[inline(always)]
+    fn write_short(&mut self, value: u64, bits: u32) {
+        debug_assert!(bits <= 57 && (bits == 0 || value >> bits == 0));
+        if bits == 0 {
+            return;
+        }
+        self.word |= value << (64 - bits) >> self.used;
+        let place = self.bytes.get_mut(self.whole..).and_then(<[u8]>::first_chunk_mut::<8>);
+        debug_assert!(place.is_some(), "there is room for all that is written");
+        if let Some(place) = place {
+            *place = self.word.to_be_bytes();
+        }
+        let used = self.used + bits;
+        self.whole += (used >> 3) as usize;
+        self.word = self.word.checked_shl(used & !7).unwrap_or(0);
+        self.used = used & 7;
     }
 }
 

@@ -114,7 +114,7 @@ pub struct Summary {
 
 /// Decodes a chunk of any encoding for the sake of what is wrong with it.
 ///
-/// Timestamps must rise, except in the aggregate `counter`, whose last may be repeated.
+/// Timestamps must rise, except in the aggregate `counter`, whose first and last may be repeated.
 ///
 /// # Errors
 /// What is wrong with the bytes.
@@ -133,7 +133,8 @@ pub fn summarise(encoding: Encoding, bytes: &[u8], scratch: &mut Scratch) -> Res
     }
 }
 
-/// As [`summarise`], for a chunk whose last timestamp may be that of the sample before it.
+/// As [`summarise`], for a counter of windows: its last timestamp is that of the sample before it, and so is its second where the
+/// first window ends with its first sample.
 pub(super) fn summarise_counter(
     encoding: Encoding,
     bytes: &[u8],
@@ -152,7 +153,7 @@ pub(super) fn summarise_counter(
     };
     let last_pair = timestamps.len().saturating_sub(2);
     let rises = timestamps.windows(2).enumerate().all(|(at, pair)| match *pair {
-        [before, after] => before < after || at == last_pair && before == after,
+        [before, after] => before < after || (at == 0 || at == last_pair) && before == after,
         _ => true,
     });
     if rises { Ok(summary(timestamps)) } else { Err(ChunkError::new(0, Fault::Order("timestamps"))) }

@@ -1,6 +1,6 @@
 //! Integers in classes of width, as histogram chunks store them: a prefix of ones names the class.
 
-use super::bits::{BitReader, BitWriter};
+use super::bits::{BitReader, BitSink, BitWriter};
 
 /// Bits behind a prefix of so many ones and a zero; the last two classes have eight bits of prefix.
 const WIDTHS: [u32; 9] = [0, 3, 6, 9, 12, 18, 25, 56, 64];

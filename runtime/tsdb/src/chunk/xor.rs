@@ -1,6 +1,6 @@
 //! The XOR encoding: timestamps as differences of differences, values as what changed of their bits.
 
-use super::bits::{BitReader, BitSource, BitWriter};
+use super::bits::{BitReader, BitScratch, BitSink, BitSource, BitWriter};
 use super::varbit::{fits, sign_extend};
 use super::{ChunkError, Columns, Decoded, Order, SAMPLES_MAX};
 use crate::corruption::Fault;
@@ -75,7 +75,7 @@ impl XorValue {
 
     /// Appends `bits` behind a code of `code_bits` bits, at most 24.
     #[inline(always)]
-    pub(super) fn write_behind(&mut self, writer: &mut BitWriter, bits: u64, code: u64, code_bits: u32) {
+    pub(super) fn write_behind<W: BitSink>(&mut self, writer: &mut W, bits: u64, code: u64, code_bits: u32) {
         let changed = self.bits ^ bits;
         if changed == 0 {
             return writer.write_short(code << 1, code_bits + 1);
@@ -105,7 +105,7 @@ impl XorValue {
 
     /// Appends `bits`.
     #[inline]
-    pub(super) fn write(&mut self, writer: &mut BitWriter, bits: u64) {
+    pub(super) fn write<W: BitSink>(&mut self, writer: &mut W, bits: u64) {
         self.write_behind(writer, bits, 0, 0);
     }
 }
@@ -265,14 +265,12 @@ impl XorAppender {
         let delta = timestamp.wrapping_sub(self.timestamp);
         match self.count {
             2..SAMPLES_MAX => {
-                let (code, code_bits) = change_code(delta.wrapping_sub(self.delta));
-                if code_bits <= 24 {
-                    self.value.write_behind(&mut self.writer, value.to_bits(), code, code_bits);
-                } else {
-                    self.writer.write_short(0b1111, 4);
-                    self.writer.write(code, 64);
-                    self.value.write(&mut self.writer, value.to_bits());
-                }
+                write_later(
+                    &mut self.writer,
+                    &mut self.value,
+                    delta.wrapping_sub(self.delta),
+                    value.to_bits(),
+                );
                 self.delta = delta;
             }
             0 => {
@@ -320,6 +318,56 @@ impl XorAppender {
         let mut bytes = self.writer.into_bytes();
         bytes.shrink_to_fit();
         bytes
+    }
+}
+
+/// Writes a sample behind the first two.
+#[inline(always)]
+fn write_later<W: BitSink>(writer: &mut W, before: &mut XorValue, change: i64, bits: u64) {
+    let (code, code_bits) = change_code(change);
+    if code_bits <= 24 {
+        before.write_behind(writer, bits, code, code_bits);
+    } else {
+        writer.write_short(0b1111, 4);
+        writer.write(code, 64);
+        before.write(writer, bits);
+    }
+}
+
+/// Makes whole XOR chunks of columns, one after the other, in memory of its own. The bytes are those of [`XorAppender`].
+#[derive(Debug, Clone, Default)]
+pub struct XorEncoder {
+    bits: BitScratch,
+}
+
+/// The most bytes that a sample takes: 68 bits of time, 77 bits of value.
+const SAMPLE_BYTES_MAX: usize = 19;
+
+impl XorEncoder {
+    /// The chunk of these samples, as many as both columns have; `None` for more than [`SAMPLES_MAX`].
+    pub fn encode(&mut self, timestamps: &[i64], values: &[f64]) -> Option<&[u8]> {
+        let samples = timestamps.len().min(values.len());
+        let count = u16::try_from(samples).ok()?;
+        let writer = &mut self.bits;
+        writer.begin(HEADER + 2 * 8 + 2 * 10 + samples.saturating_mul(SAMPLE_BYTES_MAX));
+        writer.write_short(count.into(), 16);
+        let mut samples =
+            timestamps.iter().zip(values).map(|(timestamp, value)| (*timestamp, value.to_bits()));
+        let Some((mut timestamp, bits)) = samples.next() else { return Some(self.bits.bytes()) };
+        writer.varint(timestamp);
+        writer.write(bits, 64);
+        let mut before = XorValue::writing(bits);
+        let Some((next, bits)) = samples.next() else { return Some(self.bits.bytes()) };
+        let mut delta = next.wrapping_sub(timestamp);
+        writer.uvarint(delta as u64);
+        before.write(writer, bits);
+        timestamp = next;
+        for (next, bits) in samples {
+            let now = next.wrapping_sub(timestamp);
+            write_later(writer, &mut before, now.wrapping_sub(delta), bits);
+            (timestamp, delta) = (next, now);
+        }
+        Some(self.bits.bytes())
     }
 }
 

@@ -4,7 +4,7 @@ use std::iter;
 
 use prom_model::{BucketIndexes, CounterResetHint, Histogram, is_stale};
 
-use super::super::bits::BitWriter;
+use super::super::bits::{BitSink, BitWriter};
 use super::super::varbit::{write_int, write_uint};
 use super::super::xor::XorValue;
 use super::super::{

@@ -2,7 +2,7 @@
 
 use prom_model::{CUSTOM_BUCKETS_SCHEMA, Span, bucket_count, is_known_schema};
 
-use crate::chunk::bits::{BitReader, BitWriter};
+use crate::chunk::bits::{BitReader, BitSink, BitWriter};
 use crate::chunk::varbit::{read_int, read_uint, write_int, write_uint};
 use crate::chunk::{ChunkError, HistogramLayout};
 use crate::corruption::Fault;

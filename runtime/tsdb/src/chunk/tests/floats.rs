@@ -14,7 +14,21 @@ fn chunk(samples: &[(i64, f64)]) -> Vec<u8> {
             Some((*timestamp, value.to_bits()))
         );
     }
-    appender.into_bytes()
+    let bytes = appender.into_bytes();
+    // The memory was used before.
+    let mut encoder = XorEncoder::default();
+    assert!(encoder.encode(&[7; 3], &[f64::NAN; 3]).is_some());
+    let (timestamps, values): (Vec<i64>, Vec<f64>) = samples.iter().copied().unzip();
+    assert_eq!(encoder.encode(&timestamps, &values), Some(bytes.as_slice()), "all at once");
+    bytes
+}
+
+#[test]
+fn more_samples_than_a_chunk_can_have_are_refused() {
+    let most = usize::from(SAMPLES_MAX);
+    let mut encoder = XorEncoder::default();
+    assert!(encoder.encode(&vec![0; most], &vec![0.0; most]).is_some());
+    assert!(encoder.encode(&vec![0; most + 1], &vec![0.0; most + 1]).is_none());
 }
 
 fn bits(columns: &Columns) -> Vec<(i64, u64)> {

@@ -1,0 +1,163 @@
+//! Windows of raw floats.
+//!
+//! The chunk's counter begins with the first raw value, at its own time, and repeats the time of its last window with the last raw
+//! value, so that whoever reads the chunks of a series one after the other sees a reset between two of them.
+
+use tsdb::chunk::{Aggregate, XorEncoder};
+
+use super::made::{ChunkInParts, MadeChunk, WINDOWS_MAX};
+use super::window::{batches, window_end};
+
+/// Makes chunks of raw floats; one serves all series.
+#[derive(Debug, Default)]
+pub(super) struct FloatMaker {
+    windows: Windows,
+    encoder: XorEncoder,
+    /// The samples of a batch that are numbers, where some are not.
+    times: Vec<i64>,
+    values: Vec<f64>,
+}
+
+/// The windows of a chunk, column by column.
+#[derive(Debug, Default)]
+struct Windows {
+    /// The time of the first sample, the ends of the windows, the end of the last once more.
+    times: Vec<i64>,
+    counts: Vec<f64>,
+    sums: Vec<f64>,
+    mins: Vec<f64>,
+    maxs: Vec<f64>,
+    /// As many as there are times.
+    counters: Vec<f64>,
+}
+
+impl FloatMaker {
+    /// Makes chunks of a run of samples whose times do not fall. Gives how many samples they stand for.
+    pub(super) fn make(
+        &mut self,
+        times: &[i64],
+        values: &[f64],
+        some_no_number: bool,
+        length: i64,
+        into: &mut Vec<MadeChunk>,
+    ) -> u64 {
+        let mut taken = 0;
+        for batch in batches(times, length) {
+            let (Some(times), Some(values)) = (times.get(batch.clone()), values.get(batch)) else { break };
+            if !some_no_number {
+                taken += times.len();
+                self.batch(times, values, length, into);
+                continue;
+            }
+            let (mut number_times, mut numbers) =
+                (std::mem::take(&mut self.times), std::mem::take(&mut self.values));
+            number_times.clear();
+            numbers.clear();
+            for (time, value) in times.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
+                number_times.push(*time);
+                numbers.push(*value);
+            }
+            taken += numbers.len();
+            self.batch(&number_times, &numbers, length, into);
+            (self.times, self.values) = (number_times, numbers);
+        }
+        taken as u64
+    }
+
+    fn batch(&mut self, mut times: &[i64], mut values: &[f64], length: i64, into: &mut Vec<MadeChunk>) {
+        while !times.is_empty() {
+            let folded = self.windows.fold(times, values, length);
+            into.extend(self.windows.encode(&mut self.encoder));
+            (times, values) =
+                (times.get(folded..).unwrap_or_default(), values.get(folded..).unwrap_or_default());
+        }
+    }
+}
+
+/// A counter without its resets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) total: f64,
+    /// The value to which the next is compared.
+    pub(super) last: f64,
+}
+
+impl Running {
+    pub(super) const fn begin(value: f64) -> Self {
+        Running { total: value, last: value }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, value: f64) {
+        self.total += if value < self.last { value } else { value - self.last };
+        self.last = value;
+    }
+}
+
+impl Windows {
+    /// Aggregates samples, up to as many windows as a chunk may have; gives how many samples those are.
+    fn fold(&mut self, times: &[i64], values: &[f64], length: i64) -> usize {
+        for column in [&mut self.counts, &mut self.sums, &mut self.mins, &mut self.maxs, &mut self.counters] {
+            column.clear();
+        }
+        self.times.clear();
+        let Some(((first_time, first_value), last_time)) =
+            times.first().zip(values.first()).zip(times.last())
+        else {
+            return times.len();
+        };
+        self.times.push(*first_time);
+        self.counters.push(*first_value);
+        let mut counter = Running::begin(*first_value);
+        // The first sample sets the counter and adds nothing to it.
+        let mut counted = values.iter().skip(1);
+        let (mut left, mut folded, mut last_value) = (values, 0usize, *first_value);
+        while let Some(ahead) = times.get(folded..)
+            && let Some(first) = ahead.first()
+            && self.counts.len() < WINDOWS_MAX
+        {
+            // The last window ends with the batch: the next one may begin in the same window.
+            let end = window_end(*first, length).min(*last_time);
+            let samples = ahead.iter().take_while(|time| **time <= end).count().max(1);
+            let Some((window, behind)) = left.split_at_checked(samples) else { break };
+            let (mut sum, mut min, mut max) = (0.0, f64::MAX, -f64::MAX);
+            for value in window {
+                sum += *value;
+                min = if *value < min { *value } else { min };
+                max = if *value > max { *value } else { max };
+            }
+            let fresh = if folded == 0 { samples - 1 } else { samples };
+            for value in counted.by_ref().take(fresh) {
+                counter.add(*value);
+            }
+            self.times.push(end);
+            self.counts.push(samples as f64);
+            self.sums.push(sum);
+            self.mins.push(min);
+            self.maxs.push(max);
+            self.counters.push(counter.total);
+            last_value = window.last().copied().unwrap_or(last_value);
+            folded += samples;
+            left = behind;
+        }
+        self.times.extend(self.times.last().copied());
+        self.counters.push(last_value);
+        folded
+    }
+
+    fn encode(&self, encoder: &mut XorEncoder) -> Option<MadeChunk> {
+        let ends = self.times.get(1..self.times.len().saturating_sub(1)).unwrap_or_default();
+        let (first, last) = (*ends.first()?, *ends.last()?);
+        let mut chunk = ChunkInParts::default();
+        for (aggregate, values) in [
+            (Aggregate::Count, &self.counts),
+            (Aggregate::Sum, &self.sums),
+            (Aggregate::Min, &self.mins),
+            (Aggregate::Max, &self.maxs),
+        ] {
+            chunk.push_floats(aggregate, encoder, ends, values);
+        }
+        chunk.push_counter(encoder, &self.times, &self.counters, first, last);
+        chunk.finish()
+    }
+}

@@ -1,0 +1,3 @@
+//! Downsampling: what Thanos made of the same blocks, what a slow reference makes of random ones, and what queries find.
+
+mod recorded;
