@@ -8,6 +8,7 @@ mod ascending;
 mod fetched;
 mod label_index;
 mod labels;
+mod lists;
 mod matching;
 mod merged_symbols;
 mod offsets;
@@ -19,6 +20,7 @@ mod series;
 mod symbol_table;
 mod symbols;
 mod toc;
+mod uses;
 mod writer;
 
 pub use label_index::LabelIndex;

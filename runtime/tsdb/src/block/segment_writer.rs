@@ -28,12 +28,22 @@ pub struct SegmentWriter {
     /// What the rule takes the segment's size to be: exact where the series began, the most that is possible from there on.
     counted: u64,
     files: Vec<(String, u64)>,
+    chunk_max_bytes: u64,
 }
 
 impl SegmentWriter {
     /// Writes into `folder`, which is there and empty, segments of at most `bytes_max` bytes each, unless one chunk is larger.
     pub fn new(fs: Arc<dyn Fs>, folder: PathBuf, bytes_max: u64) -> Self {
-        SegmentWriter { fs, folder, bytes_max, open: None, begun: 0, counted: 0, files: Vec::new() }
+        SegmentWriter {
+            fs,
+            folder,
+            bytes_max,
+            open: None,
+            begun: 0,
+            counted: 0,
+            files: Vec::new(),
+            chunk_max_bytes: 0,
+        }
     }
 
     /// Says that the chunks of another series follow.
@@ -63,8 +73,20 @@ impl SegmentWriter {
         buffer.extend_from_slice(data);
         let sum = crate::encoding::crc32c(buffer.get(start..).unwrap_or(&[]));
         put_u32(buffer, sum);
+        let bytes = out.position().saturating_sub(u64::from(offset));
+        self.chunk_max_bytes = self.chunk_max_bytes.max(bytes);
         out.drain()?;
         Ok(ChunkRef::new(self.begun.saturating_sub(1), offset))
+    }
+
+    /// The bytes of the largest chunk so far, with length, encoding and checksum.
+    pub fn chunk_max_bytes(&self) -> u64 {
+        self.chunk_max_bytes
+    }
+
+    /// The segment that is being written, or the first one.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(format!("{:06}", self.begun.max(1)))
     }
 
     fn cut(&mut self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use crate::block_id::BlockId;
 use crate::chunk::{ChunkError, Encoding, sample_count};
 use crate::fs::Fs;
 use crate::index::{ChunkMeta, IndexWriteError, IndexWriter, OutputSymbols, SeriesRef};
-use crate::stored::Scratch;
+use crate::stored::{Scratch, ScratchError};
 
 use super::meta::{BlockMeta, BlockStats};
 use super::segment_writer::{SEGMENT_BYTES_MAX, SegmentWriter};
@@ -44,12 +44,28 @@ pub enum BlockWriteError {
         /// What the disk said.
         source: io::Error,
     },
-    /// The index refused, or the disk while it was written.
+    /// The index refused.
     #[error("the index of the block")]
-    Index(#[from] IndexWriteError),
+    Index(#[source] IndexWriteError),
     /// Data that is no chunk.
     #[error("a chunk that cannot be written")]
     Chunk(#[from] ChunkError),
+}
+
+impl BlockWriteError {
+    /// What the disk said, where it was the disk: a full one is [`io::ErrorKind::StorageFull`].
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            BlockWriteError::Io { source, .. } => Some(source.kind()),
+            BlockWriteError::Index(_) | BlockWriteError::Chunk(_) => None,
+        }
+    }
+}
+
+impl From<ScratchError> for BlockWriteError {
+    fn from(ScratchError { path, doing, source }: ScratchError) -> Self {
+        BlockWriteError::Io { path, doing, source }
+    }
 }
 
 /// Writes one block.
@@ -91,8 +107,7 @@ impl BlockWriter {
         symbols: impl Into<OutputSymbols>,
         scratch: &Scratch,
     ) -> Result<Self, BlockWriteError> {
-        let _ = scratch;
-        Self::with_segments_of(fs, parent, id, symbols, SEGMENT_BYTES_MAX)
+        Self::begin(fs, parent, id, symbols.into(), SEGMENT_BYTES_MAX, Some(scratch))
     }
 
     /// As [`BlockWriter::create`], with another size at which segments are cut.
@@ -105,6 +120,17 @@ impl BlockWriter {
         id: BlockId,
         symbols: impl Into<OutputSymbols>,
         segment_bytes_max: u64,
+    ) -> Result<Self, BlockWriteError> {
+        Self::begin(fs, parent, id, symbols.into(), segment_bytes_max, None)
+    }
+
+    fn begin(
+        fs: Arc<dyn Fs>,
+        parent: &Path,
+        id: BlockId,
+        symbols: OutputSymbols,
+        segment_bytes_max: u64,
+        scratch: Option<&Scratch>,
     ) -> Result<Self, BlockWriteError> {
         let unfinished = parent.join(format!("{id}{UNFINISHED}"));
         match fs.remove_dir_all(&unfinished) {
@@ -128,7 +154,11 @@ impl BlockWriter {
         };
         let path = writer.unfinished.join(INDEX_FILE);
         let file = writer.fs.create(&path).map_err(io_error(&path, "making the file"))?;
-        writer.index = Some(IndexWriter::create(file, symbols)?);
+        let index = match scratch {
+            Some(scratch) => IndexWriter::bounded(file, symbols, scratch),
+            None => IndexWriter::create(file, symbols),
+        };
+        writer.index = Some(index.map_err(|error| writer.index_error(error))?);
         Ok(writer)
     }
 
@@ -143,7 +173,6 @@ impl BlockWriter {
         labels: &[(u32, u32)],
         chunks: &[ChunkData<'_>],
     ) -> Result<SeriesRef, BlockWriteError> {
-        let path = self.unfinished.join(CHUNKS_FOLDER);
         let (Some(segments), Some(index)) = (self.chunks.as_mut(), self.index.as_mut()) else {
             return Ok(SeriesRef::default());
         };
@@ -159,13 +188,15 @@ impl BlockWriter {
                 &mut self.stats.num_float_samples
             };
             *of_kind = of_kind.saturating_add(samples);
-            let reference = segments
-                .write(chunk.encoding.as_u8(), chunk.data)
-                .map_err(io_error(&path, "writing a chunk"))?;
+            let written = segments.write(chunk.encoding.as_u8(), chunk.data);
+            let reference = written.map_err(|error| io_error(&segments.path(), "writing a chunk")(error))?;
             let (min_time, max_time) = (chunk.min_time, chunk.max_time);
             self.metas.push(ChunkMeta { min_time, max_time, reference });
         }
-        let reference = index.add_series(labels, &self.metas)?;
+        let reference = match index.add_series(labels, &self.metas) {
+            Ok(reference) => reference,
+            Err(error) => return Err(self.index_error(error)),
+        };
         self.stats.num_series = self.stats.num_series.saturating_add(1);
         self.stats.num_chunks = self.stats.num_chunks.saturating_add(chunks.len() as u64);
         Ok(reference)
@@ -174,6 +205,27 @@ impl BlockWriter {
     /// What was written so far.
     pub fn stats(&self) -> &BlockStats {
         &self.stats
+    }
+
+    /// The bytes of the largest entry of a series so far, with length and checksum.
+    pub fn series_max_bytes(&self) -> u64 {
+        self.index.as_ref().map_or(0, IndexWriter::series_max_bytes)
+    }
+
+    /// The bytes of the largest chunk so far, with length, encoding and checksum.
+    pub fn chunk_max_bytes(&self) -> u64 {
+        self.chunks.as_ref().map_or(0, SegmentWriter::chunk_max_bytes)
+    }
+
+    /// An error of the index with the name of the file, where it has to do with one.
+    fn index_error(&self, error: IndexWriteError) -> BlockWriteError {
+        match error {
+            IndexWriteError::Io(error) => {
+                io_error(&self.unfinished.join(INDEX_FILE), "writing the file")(error)
+            }
+            IndexWriteError::Scratch(error) => error.into(),
+            other => BlockWriteError::Index(other),
+        }
     }
 
     /// Completes the block: index, tombstones, meta.json with the counts of what was written, all synced, then the rename.
@@ -190,9 +242,9 @@ impl BlockWriter {
         if self.stats.num_series == 0 {
             return Ok(None);
         }
-        let chunks = self.unfinished.join(CHUNKS_FOLDER);
-        segments.finish().map_err(io_error(&chunks, "completing the segments"))?;
-        index.finish()?;
+        let segment = segments.path();
+        segments.finish().map_err(io_error(&segment, "completing the file"))?;
+        index.finish().map_err(|error| self.index_error(error))?;
         meta.ulid = self.id;
         let extra = std::mem::take(&mut meta.stats.extra);
         meta.stats = BlockStats { extra, num_tombstones: tombstones.len(), ..self.stats.clone() };

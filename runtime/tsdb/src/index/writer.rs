@@ -1,19 +1,21 @@
 //! Writes an index of format 2, byte by byte as Prometheus 3 does; `docs/index.md`.
 //!
 //! Series stream through; in memory are the symbols, eight bytes for each label of each series, and at the end the postings
-//! offset table.
+//! offset table; or with [`IndexWriter::bounded`] as much of them as may be.
 
 use std::io;
 
 use crc_fast::{CrcAlgorithm, Digest};
 
-use crate::encoding::{crc32c, put_u32, put_uvarint, put_uvarint_bytes};
+use crate::encoding::{crc32c, put_u32, put_uvarint_bytes};
 use crate::fs::FileWrite;
-use crate::stored::{Output, ScratchError};
+use crate::stored::{Output, Scratch, ScratchError};
 
+use super::lists::ListsWriter;
 use super::output_symbols::OutputSymbols;
 use super::series::{self, ChunkMeta, SeriesRef};
 use super::toc::{MAGIC, Toc, Version};
+use super::uses::Uses;
 
 /// Why an index could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -55,16 +57,12 @@ pub struct IndexWriter {
     last_chunk: u64,
     /// Whether the first symbol is the empty text.
     has_empty: bool,
-    /// All series.
-    all: Vec<u32>,
-    /// For each symbol that is a label name its place in `by_name`.
-    slots: Vec<u32>,
-    /// For each label name the value and the series of each use.
-    by_name: Vec<(u32, Vec<(u32, u32)>)>,
-    scratch: Vec<u8>,
+    uses: Uses,
+    /// For what does not fit into memory.
+    scratch: Option<Scratch>,
+    series_max_bytes: u64,
+    entry: Vec<u8>,
 }
-
-const NO_SLOT: u32 = u32::MAX;
 
 impl IndexWriter {
     /// Begins an index in an empty file: header and symbol table.
@@ -75,7 +73,26 @@ impl IndexWriter {
         file: Box<dyn FileWrite>,
         symbols: impl Into<OutputSymbols>,
     ) -> Result<Self, IndexWriteError> {
-        let symbols: OutputSymbols = symbols.into();
+        Self::begin(file, symbols.into(), None)
+    }
+
+    /// As [`IndexWriter::create`], in the memory of `scratch`: what does not fit lies in its files.
+    ///
+    /// # Errors
+    /// As [`IndexWriter::create`].
+    pub fn bounded(
+        file: Box<dyn FileWrite>,
+        symbols: impl Into<OutputSymbols>,
+        scratch: &Scratch,
+    ) -> Result<Self, IndexWriteError> {
+        Self::begin(file, symbols.into(), Some(scratch))
+    }
+
+    fn begin(
+        file: Box<dyn FileWrite>,
+        symbols: OutputSymbols,
+        scratch: Option<&Scratch>,
+    ) -> Result<Self, IndexWriteError> {
         let mut out = Output::new(file);
         put_u32(out.buffer(), MAGIC);
         out.buffer().push(Version::V2.number());
@@ -94,7 +111,6 @@ impl IndexWriter {
             postings_table: 0,
         };
         let has_empty = symbols.texts().get(0)?.is_some_and(str::is_empty);
-        let slots = vec![NO_SLOT; symbols.len() as usize];
         Ok(IndexWriter {
             out,
             symbols,
@@ -102,10 +118,10 @@ impl IndexWriter {
             last: Vec::new(),
             last_chunk: 0,
             has_empty,
-            all: Vec::new(),
-            slots,
-            by_name: Vec::new(),
-            scratch: Vec::new(),
+            uses: Uses::new(scratch),
+            scratch: scratch.cloned(),
+            series_max_bytes: 0,
+            entry: Vec::new(),
         })
     }
 
@@ -127,28 +143,26 @@ impl IndexWriter {
             bytes: self.out.position(),
             max: u64::from(u32::MAX) * 16,
         })?;
-        self.scratch.clear();
-        series::encode(&mut self.scratch, labels, chunks);
-        let sum = crc32c(&self.scratch);
+        self.entry.clear();
+        series::encode(&mut self.entry, labels, chunks);
+        let sum = crc32c(&self.entry);
+        let start = self.out.position();
         let buffer = self.out.buffer();
-        put_uvarint_bytes(buffer, &self.scratch);
+        put_uvarint_bytes(buffer, &self.entry);
         put_u32(buffer, sum);
+        let bytes = self.out.position().saturating_sub(start);
+        self.series_max_bytes = self.series_max_bytes.max(bytes);
         self.out.drain()?;
-        for (name, value) in labels {
-            let Some(slot) = self.slots.get_mut(*name as usize) else { continue };
-            if *slot == NO_SLOT {
-                *slot = self.by_name.len() as u32;
-                self.by_name.push((*name, Vec::new()));
-            }
-            if let Some((_, uses)) = self.by_name.get_mut(*slot as usize) {
-                uses.push((*value, reference));
-            }
-        }
-        self.all.push(reference);
+        self.uses.add(labels, reference)?;
         self.last.clear();
         self.last.extend_from_slice(labels);
         self.last_chunk = chunks.last().map_or(self.last_chunk, |chunk| chunk.reference.0);
         Ok(SeriesRef(reference))
+    }
+
+    /// The bytes of the largest entry of a series so far, with length and checksum.
+    pub fn series_max_bytes(&self) -> u64 {
+        self.series_max_bytes
     }
 
     fn check(&self, labels: &[(u32, u32)], chunks: &[ChunkMeta]) -> Result<(), &'static str> {
@@ -208,95 +222,41 @@ impl IndexWriter {
         // Label indices are no longer written; their offsets say where they would be.
         (self.toc.label_indices, self.toc.postings) = (here, here);
         self.out.pad(4);
-        let mut table = Vec::new();
-        put_u32(&mut table, 0);
-        let mut lists = 0u32;
-        let all = std::mem::take(&mut self.all);
-        put_entry(&mut table, "", "", self.out.position());
-        put_list(&mut self.out, all.len(), all.iter().copied())?;
-        drop(all);
-        lists = lists.saturating_add(1);
-        self.by_name.sort_unstable_by_key(|(name, _)| *name);
-        let mut texts = self.symbols.texts();
-        for (name, mut uses) in std::mem::take(&mut self.by_name) {
-            let name = texts.get(name)?.unwrap_or("").to_owned();
-            // Stable, so that the series of a value stay in their order; where there is one value there is nothing to do.
-            uses.sort_by_key(|(value, _)| *value);
-            for list in uses.chunk_by(|one, next| one.0 == next.0) {
-                let value = list.first().map_or(u32::MAX, |(value, _)| *value);
-                let value = texts.get(value)?.unwrap_or("");
-                put_entry(&mut table, &name, value, self.out.position());
-                put_list(&mut self.out, list.len(), list.iter().map(|(_, series)| *series))?;
-                lists = lists.saturating_add(1);
-            }
-        }
-        let here = self.out.position();
+        let mut lists = ListsWriter::new(&mut self.out, self.symbols.texts(), self.scratch.as_ref());
+        self.uses.write(&mut lists)?;
+        let here = lists.finish()?;
         (self.toc.label_indices_table, self.toc.postings_table) = (here, here);
-        if let Some(count) = table.first_chunk_mut() {
-            *count = lists.to_be_bytes();
-        }
-        let mut section = SectionWriter::begin(&mut self.out, "postings offset table", table.len() as u64)?;
-        section.put(&table)?;
-        section.end()?;
         self.toc.write(self.out.buffer());
         Ok(self.out.finish()?)
     }
 }
 
 /// Writes length, content, checksum.
-struct SectionWriter<'a> {
+pub(super) struct SectionWriter<'a> {
     out: &'a mut Output,
     digest: Digest,
 }
 
 impl<'a> SectionWriter<'a> {
     /// Begins a section whose content has so many bytes.
-    fn begin(out: &'a mut Output, what: &'static str, bytes: u64) -> Result<Self, IndexWriteError> {
+    pub(super) fn begin(
+        out: &'a mut Output,
+        what: &'static str,
+        bytes: u64,
+    ) -> Result<Self, IndexWriteError> {
         let max = u64::from(u32::MAX);
         let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge { what, bytes, max })?;
         put_u32(out.buffer(), length);
         Ok(SectionWriter { out, digest: Digest::new(CrcAlgorithm::Crc32Iscsi) })
     }
 
-    fn put(&mut self, content: &[u8]) -> Result<(), IndexWriteError> {
+    pub(super) fn put(&mut self, content: &[u8]) -> Result<(), IndexWriteError> {
         self.digest.update(content);
         Ok(self.out.put(content)?)
     }
 
-    fn end(self) -> Result<(), IndexWriteError> {
+    pub(super) fn end(self) -> Result<(), IndexWriteError> {
         put_u32(self.out.buffer(), self.digest.finalize() as u32);
         Ok(self.out.drain()?)
     }
-}
-
-fn put_entry(table: &mut Vec<u8>, name: &str, value: &str, offset: u64) {
-    put_uvarint(table, 2);
-    put_uvarint_bytes(table, name.as_bytes());
-    put_uvarint_bytes(table, value.as_bytes());
-    put_uvarint(table, offset);
-}
-
-fn put_list(
-    out: &mut Output,
-    count: usize,
-    series: impl Iterator<Item = u32>,
-) -> Result<(), IndexWriteError> {
-    let buffer = out.buffer();
-    // A series takes 16 bytes, so that less than 2^32 of them fit; the length, four bytes each, is what may not.
-    let bytes = (count as u64).saturating_mul(4).saturating_add(4);
-    let length = u32::try_from(bytes).map_err(|_| IndexWriteError::TooLarge {
-        what: "list of postings",
-        bytes,
-        max: u32::MAX.into(),
-    })?;
-    put_u32(buffer, length);
-    let start = buffer.len();
-    put_u32(buffer, count as u32);
-    buffer.reserve(count.saturating_mul(4));
-    for series in series {
-        put_u32(buffer, series);
-    }
-    let sum = crc32c(buffer.get(start..).unwrap_or(&[]));
-    put_u32(buffer, sum);
-    Ok(out.drain()?)
 }

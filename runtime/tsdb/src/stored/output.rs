@@ -49,9 +49,16 @@ impl Output {
         self.buffer.resize(self.buffer.len().saturating_add(missing), 0);
     }
 
+    /// Whether [`Output::drain`] would write the buffer.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= BUFFER_BYTES
+    }
+
     /// Writes the buffer when it is full.
+    #[inline]
     pub(crate) fn drain(&mut self) -> io::Result<()> {
-        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+        if self.is_full() { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -175,6 +175,12 @@ impl ScratchReader {
         self.at = self.at.saturating_add(bytes);
     }
 
+    /// What was read is not what was written.
+    #[cold]
+    pub(crate) fn damaged(&self) -> ScratchError {
+        failed(&self.file.name.path, "reading the file")(io::ErrorKind::InvalidData.into())
+    }
+
     fn load(&mut self, wanted: usize) -> Result<(), ScratchError> {
         self.buffer.drain(..self.at.min(self.buffer.len()));
         self.at = 0;

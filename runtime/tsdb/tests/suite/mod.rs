@@ -1,5 +1,6 @@
 //! One module per question.
 
+mod bounded_writer;
 mod digests;
 mod examined;
 mod fixtures;
