@@ -5,7 +5,10 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod downsample;
+pub mod lease;
+pub mod lineage;
 pub mod merge;
 mod output;
+pub mod verify;
 
 pub use output::{SourceError, SourceFault, Target, WriteError, Written};
