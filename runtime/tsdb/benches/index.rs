@@ -14,8 +14,9 @@ use prom_model::{MatchOp, Matcher};
 use tsdb::BlockId;
 use tsdb::block::{BlockMeta, BlockReader, BlockWriter, ChunkData, Tombstones};
 use tsdb::chunk::{Encoding, XorAppender};
-use tsdb::fs::RealFs;
-use tsdb::index::{LabelArena, Series, SymbolTableBuilder};
+use tsdb::fs::{Fs, RealFs};
+use tsdb::index::{ChunkMeta, ChunkRef, IndexWriter, LabelArena, Series, SymbolTableBuilder};
+use tsdb::stored::Scratch;
 
 const SERIES: u32 = 1_000_000;
 const START: i64 = 1_704_067_200_000;
@@ -28,6 +29,7 @@ fn main() {
     }
     let target = tempfile::tempdir().expect("a folder");
     println!("{:<44}{:>14}{:>16}", "writing", "CPU s", "per second");
+    index_alone(target.path());
     for (series, samples) in [(50_000, 240), (SERIES, 12)] {
         let (cpu, folder) = timed(|| write(target.path(), series, samples));
         let total = u64::from(series) * samples as u64;
@@ -142,6 +144,52 @@ fn write(parent: &Path, series: u32, samples: usize) -> PathBuf {
     let meta = BlockMeta::new(id, START, END);
     writer.finish(meta, &Tombstones::default()).expect("a block").expect("series");
     parent.join(id.to_string())
+}
+
+/// Writes an index of 300,000 series of eight labels, which are symbols already: what a merge spends on its index.
+fn index_alone(parent: &Path) {
+    const COUNT: u32 = 300_000;
+    let mut symbols = SymbolTableBuilder::default();
+    let mut all: Vec<Vec<(u32, u32)>> = (0..COUNT)
+        .map(|number| {
+            let labels = labels(number);
+            let used = labels.iter().filter(|(name, _)| !["cluster", "node", "container"].contains(name));
+            used.map(|(name, value)| (symbols.add(name), symbols.add(value))).collect()
+        })
+        .collect();
+    let (table, numbers) = symbols.build();
+    let symbol = |number: u32| numbers[number as usize];
+    for labels in &mut all {
+        labels.iter_mut().for_each(|(name, value)| (*name, *value) = (symbol(*name), symbol(*value)));
+    }
+    all.sort_unstable();
+    let table = Arc::new(table);
+    let path = parent.join("index");
+    for memory in [None, Some(4 << 20)] {
+        let mut best = (f64::MAX, f64::MAX);
+        let mut bytes = 0;
+        for _ in 0..5 {
+            let file = RealFs.create(&path).expect("a file");
+            let scratch = Scratch::new(Arc::new(RealFs), parent.join("scratch"), memory.unwrap_or(u64::MAX));
+            let (added, writer) = timed(|| {
+                let mut writer = IndexWriter::bounded(file, Arc::clone(&table), &scratch).expect("an index");
+                for (number, labels) in (0u64..).zip(&all) {
+                    let reference = ChunkRef(8 + 60 * number);
+                    let chunk = ChunkMeta { min_time: START, max_time: END - 1, reference };
+                    writer.add_series(labels, &[chunk]).expect("a series");
+                }
+                writer
+            });
+            let (finished, length) = timed(|| writer.finish().expect("an index"));
+            (best.0, best.1, bytes) = (best.0.min(added), best.1.min(finished), length);
+        }
+        let what = match memory {
+            None => format!("index of {COUNT} series, {} MB", bytes / 1_000_000),
+            Some(memory) => format!("  in {} MB of memory", memory >> 20),
+        };
+        let (added, finished) = (best.0, best.1);
+        println!("{what:<44}{:>14.3}{:>16}", added + finished, format!("{added:.3} + {finished:.3}"));
+    }
 }
 
 /// Writes the block again, chunk by chunk, as a compaction does where nothing overlaps.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::corruption::{Corruption, Fault, Section};
 use crate::fs::Fs;
-use crate::index::{ChunkMeta, IndexReader, Postings, Series, SeriesReader};
+use crate::index::{ChunkMeta, IndexReader, Postings, PostingsStream, Series, SeriesReader, SeriesRef};
 use crate::stored::StoredFile;
 
 use super::meta::BlockMeta;
@@ -28,6 +28,23 @@ impl BlockReader {
     /// # Errors
     /// What is wrong with its meta.json, index, segment headers or tombstones; [`Fault::Missing`] for a file that is not there.
     pub fn open(fs: &dyn Fs, folder: &Path) -> Result<Self, Corruption> {
+        Self::open_folder(fs, folder, IndexReader::open)
+    }
+
+    /// As [`BlockReader::open`], for reading all series once: as little of the index stays in memory as
+    /// [`IndexReader::open_to_scan`] keeps.
+    ///
+    /// # Errors
+    /// As [`BlockReader::open`].
+    pub fn open_to_scan(fs: &dyn Fs, folder: &Path) -> Result<Self, Corruption> {
+        Self::open_folder(fs, folder, IndexReader::open_to_scan)
+    }
+
+    fn open_folder(
+        fs: &dyn Fs,
+        folder: &Path,
+        open_index: impl FnOnce(StoredFile) -> Result<IndexReader, Corruption>,
+    ) -> Result<Self, Corruption> {
         let meta = BlockMeta::read(&open_file(fs, folder, META_FILE)?)?;
         let index = open_file(fs, folder, INDEX_FILE)?;
         let tombstones = match open_file(fs, folder, TOMBSTONES_FILE) {
@@ -35,7 +52,7 @@ impl BlockReader {
             Err(Corruption { fault: Fault::Missing, .. }) => None,
             Err(other) => return Err(other),
         };
-        Self::from_files(meta, index, open_segments(fs, folder)?, tombstones.as_ref())
+        Self::assemble(meta, || open_index(index), open_segments(fs, folder)?, tombstones.as_ref())
     }
 
     /// Opens a block from files wherever they are; `segments` in the order of their numbers.
@@ -48,7 +65,29 @@ impl BlockReader {
         segments: Vec<StoredFile>,
         tombstones: Option<&StoredFile>,
     ) -> Result<Self, Corruption> {
-        let index = IndexReader::open(index)?;
+        Self::assemble(meta, || IndexReader::open(index), segments, tombstones)
+    }
+
+    /// As [`BlockReader::from_files`], for reading all series once.
+    ///
+    /// # Errors
+    /// As [`BlockReader::open`].
+    pub fn from_files_to_scan(
+        meta: BlockMeta,
+        index: StoredFile,
+        segments: Vec<StoredFile>,
+        tombstones: Option<&StoredFile>,
+    ) -> Result<Self, Corruption> {
+        Self::assemble(meta, || IndexReader::open_to_scan(index), segments, tombstones)
+    }
+
+    fn assemble(
+        meta: BlockMeta,
+        open_index: impl FnOnce() -> Result<IndexReader, Corruption>,
+        segments: Vec<StoredFile>,
+        tombstones: Option<&StoredFile>,
+    ) -> Result<Self, Corruption> {
+        let index = open_index()?;
         let segments = Segments::open(segments)?;
         let tombstones = tombstones.map(Tombstones::read).transpose()?.unwrap_or_default();
         Ok(BlockReader { meta, index, segments, tombstones })
@@ -79,13 +118,38 @@ impl BlockReader {
     /// # Errors
     /// What is wrong with the list of all series.
     pub fn scan(&self) -> Result<BlockScan<'_>, Corruption> {
-        Ok(self.select(self.index.all_postings()?))
+        let all = self.index.all_postings_stream()?;
+        Ok(self.scan_of(Order::All(all)))
     }
 
     /// Streams these series, in the order of their labels.
     pub fn select(&self, postings: Postings) -> BlockScan<'_> {
+        self.scan_of(Order::Selected(postings, 0))
+    }
+
+    fn scan_of(&self, order: Order) -> BlockScan<'_> {
         let (reader, chunks) = (self.index.series_reader(), self.segments.reader());
-        BlockScan { block: self, postings, at: 0, reader, chunks, series: Series::default() }
+        BlockScan { block: self, order, reader, chunks, series: Series::default() }
+    }
+}
+
+/// Which series a scan goes through.
+#[derive(Debug)]
+enum Order {
+    All(PostingsStream),
+    Selected(Postings, usize),
+}
+
+impl Order {
+    fn next(&mut self) -> Result<Option<SeriesRef>, Corruption> {
+        match self {
+            Order::All(stream) => stream.next_series(),
+            Order::Selected(postings, at) => {
+                let reference = postings.get(*at);
+                *at = at.saturating_add(1);
+                Ok(reference)
+            }
+        }
     }
 }
 
@@ -93,8 +157,7 @@ impl BlockReader {
 #[derive(Debug)]
 pub struct BlockScan<'a> {
     block: &'a BlockReader,
-    postings: Postings,
-    at: usize,
+    order: Order,
     reader: SeriesReader<'a>,
     chunks: ChunkReader<'a>,
     series: Series,
@@ -107,8 +170,7 @@ impl BlockScan<'_> {
     /// # Errors
     /// What is wrong with this series; the next call goes on behind it.
     pub fn next_series(&mut self) -> Result<Option<&Series>, Corruption> {
-        let Some(reference) = self.postings.get(self.at) else { return Ok(None) };
-        self.at = self.at.saturating_add(1);
+        let Some(reference) = self.order.next()? else { return Ok(None) };
         self.reader.read(reference, &mut self.series)?;
         let deleted = self.block.tombstones.of(reference);
         if !deleted.is_empty() {

@@ -12,8 +12,10 @@ use crate::stored::{SectionStream, StoredFile, Window};
 
 use super::toc::{Toc, Version};
 
-/// Of so many values of a name one has its place in memory.
-const SAMPLED: u32 = 32;
+/// Of so many values of a name one has its place in memory, where lists are to be found quickly.
+pub(crate) const SAMPLED: u32 = 32;
+/// Only the first value of a name has; lists are found by walking over all of a name's.
+pub(crate) const NOT_SAMPLED: u32 = u32::MAX;
 /// A first guess at the bytes of some entries.
 const READ_BYTES: usize = 2 << 10;
 
@@ -56,13 +58,19 @@ pub struct PostingsEntry<'a> {
 }
 
 impl PostingsTable {
-    /// Reads the table in one pass that holds a bounded part of it (all of it for format 1).
-    pub(crate) fn open(file: &StoredFile, version: Version, toc: &Toc) -> Result<Self, Corruption> {
+    /// Reads the table in one pass that holds a bounded part of it (all of it for format 1). Of the values of a name one of
+    /// `sampled` is kept.
+    pub(crate) fn open(
+        file: &StoredFile,
+        version: Version,
+        toc: &Toc,
+        sampled: u32,
+    ) -> Result<Self, Corruption> {
         if version == Version::V1 {
             return Self::open_unsorted(file, toc);
         }
         let mut stream = SectionStream::open(file, Section::PostingsTable, toc.postings_table, file.len())?;
-        let walked = Builder::default().walk(file, &mut stream, toc);
+        let walked = Builder::new(sampled).walk(file, &mut stream, toc);
         let (start, builder) = stream.conclude(walked)?;
         Ok(builder.build(file.clone(), start))
     }
@@ -78,7 +86,7 @@ impl PostingsTable {
         stream.conclude(walked)?;
         entries.sort();
         let mut bytes = Vec::new();
-        let mut builder = Builder::default();
+        let mut builder = Builder::new(SAMPLED);
         let mut previous: &[u8] = &[];
         for (name, value, offset) in &entries {
             let at = bytes.len() as u32;
@@ -271,8 +279,8 @@ pub(crate) fn check_place(file: &StoredFile, toc: &Toc, at: u64, offset: u64) ->
     Ok(())
 }
 
-#[derive(Default)]
 struct Builder {
+    sampled: u32,
     names: Vec<Name>,
     samples: Vec<Sample>,
     texts: Vec<u8>,
@@ -281,6 +289,11 @@ struct Builder {
 }
 
 impl Builder {
+    fn new(sampled: u32) -> Self {
+        let (names, samples, texts) = (Vec::new(), Vec::new(), Vec::new());
+        Builder { sampled, names, samples, texts, entries: 0, end: 0 }
+    }
+
     fn walk(
         mut self,
         file: &StoredFile,
@@ -317,7 +330,7 @@ impl Builder {
                 self.names.push(Name { text, samples: samples..samples, values: 0, end: at });
             }
         }
-        let sampled = self.names.last().is_none_or(|last| last.values % SAMPLED == 0);
+        let sampled = self.names.last().is_none_or(|last| last.values.is_multiple_of(self.sampled));
         if sampled {
             let text = self.keep(value);
             self.samples.push(Sample { at, text });

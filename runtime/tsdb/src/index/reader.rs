@@ -12,9 +12,10 @@ use crate::stored::{StoredFile, Window};
 
 use super::labels::{LabelArena, SymbolCache};
 use super::matching;
-use super::offsets::{PostingsTable, PostingsWalk};
+use super::offsets::{NOT_SAMPLED, PostingsTable, PostingsWalk, SAMPLED};
 use super::plan::split_checksum;
 use super::postings::{self, Postings, Union};
+use super::postings_stream::PostingsStream;
 use super::series::{Series, SeriesRef};
 use super::symbols::Symbols;
 use super::toc::{Toc, Version};
@@ -39,10 +40,23 @@ impl IndexReader {
     /// # Errors
     /// What is wrong with any of these sections.
     pub fn open(file: StoredFile) -> Result<Self, Corruption> {
+        Self::open_sampled(file, SAMPLED)
+    }
+
+    /// As [`IndexReader::open`], for reading all series once: of the postings offset table only the label names stay in memory,
+    /// and finding lists of postings is slow.
+    ///
+    /// # Errors
+    /// As [`IndexReader::open`].
+    pub fn open_to_scan(file: StoredFile) -> Result<Self, Corruption> {
+        Self::open_sampled(file, NOT_SAMPLED)
+    }
+
+    fn open_sampled(file: StoredFile, sampled: u32) -> Result<Self, Corruption> {
         let version = Toc::read_version(&file)?;
         let toc = Toc::read(&file)?;
         let symbols = Symbols::open(&file, version, toc.symbols, toc.series)?;
-        let table = PostingsTable::open(&file, version, &toc)?;
+        let table = PostingsTable::open(&file, version, &toc, sampled)?;
         Ok(IndexReader { file, version, toc, symbols, table })
     }
 
@@ -129,13 +143,23 @@ impl IndexReader {
     /// # Errors
     /// What is wrong with the list; [`Fault::Rule`] where there is none.
     pub fn all_postings(&self) -> Result<Postings, Corruption> {
-        match self.postings_offset(b"", b"")? {
-            Some(offset) => self.postings_at(offset),
-            None => {
-                let fault = Fault::Rule("no list of all series");
-                Err(self.file.corruption(Section::PostingsTable, self.toc.postings_table, fault))
-            }
-        }
+        self.postings_at(self.all_postings_offset()?)
+    }
+
+    /// All series, one after the other, without taking the list into memory.
+    ///
+    /// # Errors
+    /// As [`IndexReader::all_postings`].
+    pub fn all_postings_stream(&self) -> Result<PostingsStream, Corruption> {
+        PostingsStream::open(&self.file, &self.toc, self.all_postings_offset()?)
+    }
+
+    fn all_postings_offset(&self) -> Result<u64, Corruption> {
+        let missing = || {
+            let fault = Fault::Rule("no list of all series");
+            self.file.corruption(Section::PostingsTable, self.toc.postings_table, fault)
+        };
+        self.postings_offset(b"", b"")?.ok_or_else(missing)
     }
 
     /// The series that satisfy all matchers, by Prometheus' rules: an absent label has the empty value. No matchers, all series.

@@ -125,6 +125,12 @@ fn open(files: &Files) -> Result<BlockReader, tsdb::Corruption> {
     BlockReader::from_files(meta, stored("index", &files["index"]), segments(files), Some(&tombstones))
 }
 
+fn open_to_scan(files: &Files) -> Result<BlockReader, tsdb::Corruption> {
+    let meta = BlockMeta::parse(files["meta.json"].clone())?;
+    let (index, tombstones) = (stored("index", &files["index"]), stored("tombstones", &files["tombstones"]));
+    BlockReader::from_files_to_scan(meta, index, segments(files), Some(&tombstones))
+}
+
 /// Everything that a reader gets out of a block: series with samples, or the error at which it stops.
 fn read(block: &BlockReader) -> Result<BTreeMap<Vec<(String, String)>, Chunks>, tsdb::Corruption> {
     let mut all = BTreeMap::new();
@@ -193,6 +199,8 @@ proptest! {
         let reader = open(&files).unwrap();
         prop_assert_eq!(reader.meta(), &meta);
         prop_assert_eq!(&read(&reader).unwrap(), &block);
+        let to_scan = open_to_scan(&files).unwrap();
+        prop_assert_eq!(&read(&to_scan).unwrap(), &block);
         let found = BlockFiles {
             index: Some(stored("index", &files["index"])),
             segments: segments(&files),
@@ -216,6 +224,8 @@ proptest! {
             let expected: Vec<SeriesRef> =
                 block.keys().zip(&all).filter(|(labels, _)| satisfies(labels)).map(|(_, series)| *series).collect();
             let found: Vec<SeriesRef> = reader.index().postings_for_matchers(&matchers).unwrap().iter().collect();
+            prop_assert_eq!(&found, &expected, "{:?}", matchers);
+            let found: Vec<SeriesRef> = to_scan.index().postings_for_matchers(&matchers).unwrap().iter().collect();
             prop_assert_eq!(found, expected, "{:?}", matchers);
         }
         let names: BTreeSet<&str> = block.keys().flatten().map(|(name, _)| name.as_str()).collect();
@@ -244,11 +254,13 @@ proptest! {
         let mut damaged = files.clone();
         damaged.insert(name.clone(), bytes.into());
         let original = open(&files).unwrap();
-        if let Ok(reader) = open(&damaged)
-            && let Ok(found) = read(&reader)
-        {
-            prop_assert_eq!(found, block, "{} at {}", name, at);
-            prop_assert_eq!(reader.tombstones(), original.tombstones());
+        for opened in [open(&damaged), open_to_scan(&damaged)] {
+            if let Ok(reader) = opened
+                && let Ok(found) = read(&reader)
+            {
+                prop_assert_eq!(&found, &block, "{} at {}", name, at);
+                prop_assert_eq!(reader.tombstones(), original.tombstones());
+            }
         }
         // Whatever happens to be found, looking at everything ends.
         let files = BlockFiles {
