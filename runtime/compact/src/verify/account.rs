@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tsdb::BlockId;
 use tsdb::block::BlockMeta;
 
-/// Where the samples of the sources went: what was read is what was written, deleted or a duplicate.
+/// Where the samples of the sources went: what was read was written, deleted, outside or a duplicate.
 ///
 /// A chunk that a tombstone covers wholly counts as read and deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Account {
     /// Samples that tombstones delete.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub deleted: u64,
+    /// Samples left out because they lie outside of the new block's range of time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outside: u64,
     /// Samples left out because another source has one of the same series in their place.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub duplicates: u64,
@@ -46,6 +49,8 @@ pub struct Imbalance {
     pub written: u64,
     /// By tombstones.
     pub deleted: u64,
+    /// Of the new block's range of time.
+    pub outside: u64,
     /// Of other sources' samples.
     pub duplicates: u64,
 }
@@ -64,12 +69,13 @@ impl Account {
     /// [`Imbalance`] with the sums; also where they are too large for any block.
     pub fn balance(&self) -> Result<(), Imbalance> {
         let read = self.read.iter().try_fold(0u64, |sum, source| sum.checked_add(source.samples));
-        let went = self.written.checked_add(self.deleted).and_then(|sum| sum.checked_add(self.duplicates));
+        let went = [self.written, self.deleted, self.outside, self.duplicates];
+        let went = went.iter().try_fold(0u64, |sum, samples| sum.checked_add(*samples));
         if read.is_some() && read == went {
             return Ok(());
         }
-        let (written, deleted, duplicates) = (self.written, self.deleted, self.duplicates);
-        Err(Imbalance { read: read.unwrap_or(u64::MAX), written, deleted, duplicates })
+        let Account { deleted, outside, duplicates, written, .. } = *self;
+        Err(Imbalance { read: read.unwrap_or(u64::MAX), written, deleted, outside, duplicates })
     }
 
     /// Whether two of the sources share time, so that there can be duplicates at all.

@@ -88,6 +88,9 @@ pub enum WhyNot {
     /// Samples went nobody knows where.
     #[error(transparent)]
     Unbalanced(#[from] Imbalance),
+    /// Samples were left out because they do not lie in the range of time of the new block: they would be gone.
+    #[error("{0} samples lie outside of the range of time of the new block")]
+    LeftOutside(u64),
     /// Samples were left out as duplicates, although no two sources share time.
     #[error("{0} samples were left out as duplicates of blocks that share no time")]
     DuplicatesWithoutOverlap(u64),
@@ -155,6 +158,9 @@ pub fn may_mark_source(source: &Meta, output: &Meta, proof: &Proof) -> Result<()
         return Err(WhyNot::ReadShort { read: read.samples, said: of_source.stats.num_samples });
     }
     proof.account.balance()?;
+    if proof.account.outside > 0 {
+        return Err(WhyNot::LeftOutside(proof.account.outside));
+    }
     if proof.account.duplicates > 0 && !proof.account.overlaps() {
         return Err(WhyNot::DuplicatesWithoutOverlap(proof.account.duplicates));
     }
@@ -183,6 +189,9 @@ pub fn may_mark_emptied(source: &Meta, account: &Account) -> Result<(), WhyNot> 
         return Err(WhyNot::ReadShort { read: read.samples, said: source.block.stats.num_samples });
     }
     account.balance()?;
+    if account.outside > 0 {
+        return Err(WhyNot::LeftOutside(account.outside));
+    }
     match account.written {
         0 if account.duplicates == 0 => Ok(()),
         // Of duplicates one always stays.

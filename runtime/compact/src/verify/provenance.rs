@@ -53,7 +53,7 @@ pub fn account_of_metas(output: &Meta, sources: &[&Meta]) -> Option<Account> {
     }
     let read = sources.iter().map(|meta| SourceRead::new(&meta.block, meta.block.stats.num_samples));
     let account =
-        Account { read: read.collect(), deleted: 0, duplicates: 0, written: output.block.stats.num_samples };
+        Account { read: read.collect(), written: output.block.stats.num_samples, ..Account::default() };
     let is_known = sources.iter().all(|meta| meta.block.stats.num_samples > 0);
     (is_known && account.balance().is_ok()).then_some(account)
 }

@@ -1,3 +1,4 @@
 //! The parts.
 
 mod downsample;
+mod simulation;
