@@ -1,8 +1,34 @@
 //! Makes one block of several: series by series in the order of labels, chunks as they are unless their times overlap.
+//!
+//! The symbols come first: as old and new ones are both sorted, series are compared by numbers from then on. A series is
+//! gathered from the blocks that have it (`gather`), chunks of overlapping times are found (`group`), decoded (`decoded`), put in
+//! one order (`chain`, `penalty`) and encoded anew (`encode`, `windows`). In memory are the symbols, one series, and what the
+//! writer of the index needs.
 
-use tsdb::block::{BlockMeta, BlockReader};
+mod chain;
+mod decoded;
+mod encode;
+mod gather;
+mod group;
+mod heads;
+mod penalty;
+mod symbols;
+mod windows;
+
+use std::sync::Arc;
+
+use tsdb::block::{BlockMeta, BlockReader, BlockWriter, ChunkData, Interval, Tombstones};
+use tsdb::index::SeriesRef;
 
 use crate::{Target, WriteError, Written};
+
+use self::gather::Gathered;
+use self::group::Groups;
+use self::heads::Heads;
+use self::symbols::Symbols;
+
+/// What a chunk takes in a segment beside its data: length, encoding, checksum.
+const CHUNK_OVERHEAD_BYTES: u64 = 2 + 1 + 4;
 
 /// What becomes of samples that several blocks have of one series and time (`--deduplication.func`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,8 +40,44 @@ pub enum Overlaps {
     Penalty,
 }
 
-/// Merges blocks of one group and resolution into one; tombstones are applied. `meta` is what the new block says of itself but
-/// for the counts. `None`, and no block, where no sample is left.
+/// What came of a merge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// The new block; `None`, and nothing on disk, where no sample is left.
+    pub block: Option<Written>,
+    /// Where all samples of the sources went.
+    pub samples: Account,
+}
+
+/// Where the samples of the sources went; of an aggregate chunk those of its count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// In the chunks of each source, as their headers count.
+    pub read: Vec<u64>,
+    /// Left out because of tombstones.
+    pub deleted: u64,
+    /// Left out because they lie outside of the times of the new block.
+    pub outside: u64,
+    /// Left out because another block has them too: with the same time (1:1), or as the replica that has the turn (penalty).
+    pub duplicates: u64,
+    /// In the new block, as it counts.
+    pub written: u64,
+}
+
+impl Account {
+    /// Whether no sample was lost and none came from nowhere: what was read is what was written and what was left out.
+    pub fn is_balanced(&self) -> bool {
+        let add = |sum: Option<u64>, number: &u64| sum?.checked_add(*number);
+        let gone = [self.written, self.deleted, self.outside, self.duplicates];
+        let (read, gone) = (self.read.iter().fold(Some(0), add), gone.iter().fold(Some(0), add));
+        read.is_some() && read == gone
+    }
+}
+
+/// Merges blocks of one group and resolution into one, in the order of the slice where that decides; tombstones are applied.
+/// `meta` is what the new block says of itself but for the counts; what lies outside of its times is left out.
+///
+/// Every chunk is decoded, for it must not be passed on if it is damaged under a checksum that is right.
 ///
 /// # Errors
 /// See [`WriteError`].
@@ -24,7 +86,57 @@ pub fn merge(
     overlaps: Overlaps,
     target: &Target<'_>,
     meta: BlockMeta,
-) -> Result<Option<Written>, WriteError> {
-    let _ = (sources, overlaps, target, meta);
-    Ok(None)
+) -> Result<Merged, WriteError> {
+    let symbols = Symbols::merge(sources)?;
+    let mut writer = BlockWriter::create(Arc::clone(&target.fs), target.parent, target.id, symbols.table())?;
+    let wanted = Interval { min_time: meta.min_time, max_time: meta.max_time.saturating_sub(1) };
+    let mut heads = Heads::open(sources, symbols)?;
+    let mut gathered = Gathered::new(sources.len(), wanted);
+    let mut groups = Groups::new(overlaps);
+    let mut sizes = Sizes::default();
+    let mut memory: Vec<ChunkData<'static>> = Vec::new();
+    while heads.gather(&mut gathered)? {
+        if let Err(bad) = groups.resolve(&mut gathered) {
+            return Err(heads.blame(bad).into());
+        }
+        let mut chunks: Vec<ChunkData<'_>> = memory;
+        chunks.extend(gathered.for_block());
+        if !chunks.is_empty() {
+            let reference = writer.add_series(heads.labels(), &chunks)?;
+            sizes.add(reference, &chunks);
+        }
+        memory = emptied(chunks);
+    }
+    let mut samples = gathered.account;
+    samples.written = writer.stats().num_samples;
+    let meta = writer.finish(meta, &Tombstones::default())?;
+    Ok(Merged { block: meta.map(|meta| sizes.of(meta)), samples })
+}
+
+/// The memory of a list, for the next one.
+fn emptied(mut chunks: Vec<ChunkData<'_>>) -> Vec<ChunkData<'static>> {
+    chunks.clear();
+    // Nothing is left to be turned into something else; the standard library keeps the memory.
+    chunks.into_iter().map(|chunk| ChunkData { data: &[], ..chunk }).collect()
+}
+
+/// The largest things in a block.
+#[derive(Debug, Default)]
+struct Sizes {
+    before: Option<SeriesRef>,
+    series: u64,
+    chunk: u64,
+}
+
+impl Sizes {
+    fn add(&mut self, reference: SeriesRef, chunks: &[ChunkData<'_>]) {
+        let before = self.before.replace(reference).map_or(reference.0, |before| before.0);
+        self.series = self.series.max(u64::from(reference.0.saturating_sub(before)).saturating_mul(16));
+        let largest = chunks.iter().map(|chunk| chunk.data.len() as u64).max().unwrap_or(0);
+        self.chunk = self.chunk.max(largest.saturating_add(CHUNK_OVERHEAD_BYTES));
+    }
+
+    fn of(self, meta: BlockMeta) -> Written {
+        Written { meta, series_max_bytes: self.series, chunk_max_bytes: self.chunk }
+    }
 }

@@ -50,7 +50,16 @@ pub enum SourceFault {
     /// A file is damaged.
     #[error(transparent)]
     Damaged(#[from] Corruption),
-    /// A chunk is.
+    /// A chunk is: its place, its length or its checksum.
+    #[error("a chunk of series {labels}")]
+    Unreadable {
+        /// The series.
+        labels: String,
+        /// What is wrong with it.
+        #[source]
+        source: Corruption,
+    },
+    /// A chunk is, under a checksum that is right.
     #[error("a chunk of series {labels}")]
     Chunk {
         /// The series.
