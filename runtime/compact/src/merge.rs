@@ -2,8 +2,8 @@
 //!
 //! The symbols come first: as old and new ones are both sorted, series are compared by numbers from then on. A series is
 //! gathered from the blocks that have it (`gather`), chunks of overlapping times are found (`group`), decoded (`decoded`), put in
-//! one order (`chain`, `penalty`) and encoded anew (`encode`, `windows`). In memory are the symbols, one series, and what the
-//! writer of the index needs.
+//! one order (`chain`, `penalty`) and encoded anew (`encode`, `windows`). In memory are one series,
+//! and of symbols and postings as much as there is room for.
 
 mod chain;
 mod decoded;
@@ -12,21 +12,22 @@ mod gather;
 mod group;
 mod heads;
 mod penalty;
-mod symbols;
 mod windows;
 
 use std::sync::Arc;
 
 use tsdb::block::{BlockMeta, BlockReader, BlockWriter, ChunkData, Interval, Tombstones};
-use tsdb::index::SeriesRef;
+use tsdb::index::{IndexReader, SeriesRef, merge_symbols};
+use tsdb::stored::Scratch;
 
 use crate::{Target, WriteError, Written};
 
 use self::gather::Gathered;
 use self::group::Groups;
 use self::heads::Heads;
-use self::symbols::Symbols;
 
+/// What is added to a block's name for the folder of its scratch files.
+const SCRATCH: &str = ".scratch";
 /// What a chunk takes in a segment beside its data: length, encoding, checksum.
 const CHUNK_OVERHEAD_BYTES: u64 = 2 + 1 + 4;
 
@@ -87,10 +88,16 @@ pub fn merge(
     target: &Target<'_>,
     meta: BlockMeta,
 ) -> Result<Merged, WriteError> {
-    let symbols = Symbols::merge(sources)?;
-    let mut writer = BlockWriter::create(Arc::clone(&target.fs), target.parent, target.id, symbols.table())?;
+    let (fs, parent) = (&target.fs, target.parent);
+    let scratch = parent.join(format!("{}{SCRATCH}", target.id));
+    let scratch = Scratch::new(Arc::clone(fs), scratch, target.memory_bytes);
+    let indices: Vec<&IndexReader> = sources.iter().map(BlockReader::index).collect();
+    let block = |at: usize| sources.get(at).map_or(target.id, |source| source.meta().ulid);
+    let symbols = merge_symbols(&indices, &scratch).map_err(|error| heads::failed(error, block))?;
+    let table = symbols.table().clone();
+    let mut writer = BlockWriter::bounded(Arc::clone(fs), parent, target.id, table, &scratch)?;
     let wanted = Interval { min_time: meta.min_time, max_time: meta.max_time.saturating_sub(1) };
-    let mut heads = Heads::open(sources, symbols)?;
+    let mut heads = Heads::open(sources, &symbols)?;
     let mut gathered = Gathered::new(sources.len(), wanted);
     let mut groups = Groups::new(overlaps);
     let mut sizes = Sizes::default();

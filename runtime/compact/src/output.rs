@@ -57,7 +57,7 @@ pub enum SourceFault {
         labels: String,
         /// What is wrong with it.
         #[source]
-        source: Corruption,
+        source: Box<Corruption>,
     },
     /// A chunk is, under a checksum that is right.
     #[error("a chunk of series {labels}")]

@@ -94,13 +94,7 @@ impl Encoder {
         }
     }
 
-    fn whole(
-        &mut self,
-        time: i64,
-        sample: &prom_model::Histogram,
-        limit: u16,
-        sink: &mut Sink<'_>,
-    ) {
+    fn whole(&mut self, time: i64, sample: &prom_model::Histogram, limit: u16, sink: &mut Sink<'_>) {
         let next = match &mut self.open {
             Open::Whole(open) if self.samples < limit => match open.append(time, sample) {
                 Appended::Cut(next) => Some(next),

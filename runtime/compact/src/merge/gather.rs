@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use tsdb::{BlockId, Corruption};
 use tsdb::block::{ChunkData, Interval};
 use tsdb::chunk::{ChunkError, Encoding, Scratch, sample_count, summarise};
+use tsdb::{BlockId, Corruption};
 
 use crate::SourceFault;
 
@@ -28,7 +28,7 @@ pub(super) enum What {
 impl What {
     pub(super) fn of_series(self, labels: String) -> SourceFault {
         match self {
-            What::Unreadable(source) => SourceFault::Unreadable { labels, source },
+            What::Unreadable(source) => SourceFault::Unreadable { labels, source: Box::new(source) },
             What::Chunk(source) => SourceFault::Chunk { labels, source },
             What::Rule(rule) => SourceFault::Series { labels, rule },
         }

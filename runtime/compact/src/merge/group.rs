@@ -93,14 +93,13 @@ impl Groups {
         let mut read = 0u64;
         for chunk in group.clone() {
             if (chunk.encoding == Encoding::Aggregate) != aggregates {
-                return Err(chunk.bad(super::gather::What::Rule("a chunk of aggregates among chunks of samples")));
+                return Err(
+                    chunk.bad(super::gather::What::Rule("a chunk of aggregates among chunks of samples"))
+                );
             }
             let data = gathered.bytes.get(chunk.bytes.clone()).unwrap_or(&[]);
-            let times = if aggregates {
-                self.windows.add(data)
-            } else {
-                self.decoded.add(chunk.encoding, data)
-            };
+            let times =
+                if aggregates { self.windows.add(data) } else { self.decoded.add(chunk.encoding, data) };
             let times = times.map_err(|error| chunk.bad(error))?;
             chunk.check_times(times).map_err(|what| chunk.bad(what))?;
             read = read.saturating_add(chunk.samples);

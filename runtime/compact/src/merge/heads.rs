@@ -1,13 +1,12 @@
 //! The blocks that are merged, each at a series, in the order of the labels at which they are.
 
 use tsdb::BlockId;
-use tsdb::block::{BlockReader, ChunkReader, Interval, StoredChunk};
-use tsdb::index::{ChunkMeta, Series, SeriesScan};
+use tsdb::block::{BlockReader, BlockWriteError, ChunkReader, Interval, StoredChunk};
+use tsdb::index::{ChunkMeta, MergeSymbolsError, MergedSymbols, Series, SeriesScan, SymbolMap};
 
-use crate::{SourceError, SourceFault};
+use crate::{SourceError, SourceFault, WriteError};
 
 use super::gather::{Bad, Gathered, What};
-use super::symbols::{SymbolMap, Symbols};
 
 type Labels = Vec<(u32, u32)>;
 
@@ -29,12 +28,12 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn open(number: usize, block: &'a BlockReader, symbols: &mut Symbols) -> Self {
+    fn open(number: usize, block: &'a BlockReader, symbols: SymbolMap, has_empty: bool) -> Self {
         Source {
             number,
             block,
-            has_empty: symbols.have_empty(),
-            symbols: symbols.map(number, block),
+            has_empty,
+            symbols,
             scan: block.index().scan(),
             chunks: block.segments().reader(),
             series: Series::default(),
@@ -44,16 +43,18 @@ impl<'a> Source<'a> {
     }
 
     /// Goes to the next series that is to be merged; `false` at the end.
-    fn advance(&mut self) -> Result<bool, SourceError> {
+    fn advance(&mut self) -> Result<bool, WriteError> {
         std::mem::swap(&mut self.labels, &mut self.before);
         if !self.scan.next_into(&mut self.series).map_err(|error| self.failed(error.into()))? {
             return Ok(false);
         }
         self.labels.clear();
         self.labels.extend_from_slice(&self.series.labels);
-        self.symbols.translate(&mut self.labels).map_err(|error| self.failed(error.into()))?;
+        if let Err(error) = self.symbols.translate(&mut self.labels) {
+            return Err(failed(error, |_| self.block()));
+        }
         match self.broken_rule() {
-            Some(rule) => Err(self.failed(SourceFault::Series { labels: self.text(), rule })),
+            Some(rule) => Err(self.failed(SourceFault::Series { labels: self.text(), rule }).into()),
             None => Ok(true),
         }
     }
@@ -143,9 +144,13 @@ pub(super) struct Heads<'a> {
 
 impl<'a> Heads<'a> {
     /// Goes to the first series of each block.
-    pub(super) fn open(blocks: &'a [BlockReader], mut symbols: Symbols) -> Result<Self, SourceError> {
-        let sources = blocks.iter().enumerate();
-        let sources = sources.map(|(at, block)| Source::open(at, block, &mut symbols)).collect();
+    pub(super) fn open(blocks: &'a [BlockReader], symbols: &MergedSymbols) -> Result<Self, WriteError> {
+        let first = symbols.table().texts().get(0).map_err(BlockWriteError::from)?.map(str::is_empty);
+        let has_empty = first == Some(true);
+        let maps = (0..).map_while(|at| symbols.map(at));
+        let sources = blocks.iter().zip(maps).enumerate();
+        let sources =
+            sources.map(|(at, (block, symbols))| Source::open(at, block, symbols, has_empty)).collect();
         let mut heads = Heads { sources, order: Vec::new(), leading: 0, moving: Vec::new() };
         for at in 0..blocks.len() {
             heads.move_on(at)?;
@@ -154,7 +159,7 @@ impl<'a> Heads<'a> {
     }
 
     /// Takes a block to its next series, and to its place in the order.
-    fn move_on(&mut self, at: usize) -> Result<(), SourceError> {
+    fn move_on(&mut self, at: usize) -> Result<(), WriteError> {
         let Some(source) = self.sources.get_mut(at) else { return Ok(()) };
         if source.advance()? {
             let labels = |at: usize| self.sources.get(at).map(|source| source.labels.as_slice());
@@ -165,7 +170,7 @@ impl<'a> Heads<'a> {
     }
 
     /// Gathers the next series from all blocks that have it; `false` at the end.
-    pub(super) fn gather(&mut self, gathered: &mut Gathered) -> Result<bool, SourceError> {
+    pub(super) fn gather(&mut self, gathered: &mut Gathered) -> Result<bool, WriteError> {
         let mut moving = std::mem::take(&mut self.moving);
         moving.clear();
         moving.extend(self.order.drain(..self.leading.min(self.order.len())));
@@ -195,5 +200,15 @@ impl<'a> Heads<'a> {
         let first = self.order.first().and_then(|at| self.sources.get(*at));
         let labels = first.map_or_else(String::new, Source::text);
         SourceError { block: bad.block, reason: bad.what.of_series(labels) }
+    }
+}
+
+/// What went wrong with symbols; `block` says which block has a place.
+pub(super) fn failed(error: MergeSymbolsError, block: impl FnOnce(usize) -> BlockId) -> WriteError {
+    match error {
+        MergeSymbolsError::Source { source_number, source } => {
+            SourceError { block: block(source_number), reason: source.into() }.into()
+        }
+        MergeSymbolsError::Scratch(error) => BlockWriteError::from(error).into(),
     }
 }

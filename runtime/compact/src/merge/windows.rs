@@ -3,12 +3,12 @@
 //! Where the turn goes is decided on the aggregate `count`, which has all windows. Thanos decides for each aggregate alone, which
 //! comes to the same, and loses a window of all aggregates but `count` at each cut.
 
-use tsdb::{BlockId, Fault};
+use prom_model::FloatHistogram;
 use tsdb::chunk::{
     Aggregate, AggregateChunk, AggregateChunkBuilder, Appended, ChunkError, Columns, Encoding,
     FloatHistogramAppender, HistogramColumns, Order, XorAppender, decode_float_histograms, decode_floats,
 };
-use prom_model::FloatHistogram;
+use tsdb::{BlockId, Fault};
 
 use super::decoded::{Kind, Part};
 use super::gather::Chunk;
@@ -124,7 +124,8 @@ impl Windows {
         for (column, aggregate) in others.iter_mut().zip(OTHERS) {
             if let Some(part) = chunk.get(aggregate) {
                 let order = if aggregate == Aggregate::Counter { Order::Any } else { Order::Rising };
-                *column = Column::decode(part.encoding, part.data, order).map_err(|error| part.place(error))?;
+                *column =
+                    Column::decode(part.encoding, part.data, order).map_err(|error| part.place(error))?;
             }
         }
         let rows = start..self.counts.len();
@@ -165,9 +166,10 @@ impl Windows {
             };
             let at = self.parts.partition_point(|part| part.rows.start <= row).saturating_sub(1);
             let Some(others) = self.others.get(at) else { continue };
-            let values = [0, 1, 2, 3].map(|at| others.get(at).map_or(Value::Absent, |column| column.of(*time)));
+            let values =
+                [0, 1, 2, 3].map(|at| others.get(at).map_or(Value::Absent, |column| column.of(*time)));
             // A counter that goes on in another chunk must not forget what was counted before a reset.
-            let turns = open.counts.len() > 0 && open.chunk != at;
+            let turns = !open.counts.is_empty() && open.chunk != at;
             let before = self.others.get(open.chunk).map(|others| &others[COUNTER]);
             let cut = open.counts.len() >= limit || turns && before.is_some_and(Column::has_resets);
             if cut || !open.takes(*time, &values) {
@@ -237,11 +239,13 @@ impl Open {
     /// Appends what the aggregates beside `count` say of a window; `false`, and nothing is appended, where they ask for another
     /// chunk.
     fn takes(&mut self, time: i64, values: &[Value; 4]) -> bool {
-        let fits = |(made, value): (&Made, &Value)| match (made, value) {
-            (Made::Floats(_), Value::Histogram(_)) | (Made::Histograms(_), Value::Float(_)) => false,
-            _ => true,
+        let is_other = |(made, value): (&Made, &Value)| {
+            matches!(
+                (made, value),
+                (Made::Floats(_), Value::Histogram(_)) | (Made::Histograms(_), Value::Float(_))
+            )
         };
-        if !self.others.iter().zip(values).all(fits) {
+        if self.others.iter().zip(values).any(is_other) {
             return false;
         }
         // Only a histogram can ask for it later, and then all must be as before.

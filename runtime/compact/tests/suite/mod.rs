@@ -1,4 +1,5 @@
 //! The parts.
 
 mod downsample;
+mod merge;
 mod simulation;

@@ -1,0 +1,3 @@
+//! Blocks merged into one.
+
+mod recorded;
