@@ -1,7 +1,7 @@
 //! Compaction: few large blocks instead of many small ones, coarser resolutions of old samples, and nothing kept longer than it
 //! is wanted.
 //!
-//! [`merge`] and [`downsample`] make a block on disk out of others and know nothing of buckets.
+//! [`merge`] and [`downsample`] make a block on disk out of others and know nothing of buckets. [`source`] opens blocks in a bucket.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod downsample;
@@ -9,6 +9,7 @@ pub mod lease;
 pub mod lineage;
 pub mod merge;
 mod output;
+pub mod source;
 pub mod verify;
 
 pub use output::{SourceError, SourceFault, Target, WriteError, Written};

@@ -3,3 +3,4 @@
 mod downsample;
 mod merge;
 mod simulation;
+mod source;

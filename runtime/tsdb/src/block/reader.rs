@@ -119,7 +119,7 @@ impl BlockReader {
     /// What is wrong with the list of all series.
     pub fn scan(&self) -> Result<BlockScan<'_>, Corruption> {
         let all = self.index.all_postings_stream()?;
-        Ok(self.scan_of(Order::All(all)))
+        Ok(self.scan_of(Order::All(Box::new(all))))
     }
 
     /// Streams these series, in the order of their labels.
@@ -136,7 +136,7 @@ impl BlockReader {
 /// Which series a scan goes through.
 #[derive(Debug)]
 enum Order {
-    All(PostingsStream),
+    All(Box<PostingsStream>),
     Selected(Postings, usize),
 }
 
