@@ -45,10 +45,12 @@ impl Provenance {
     }
 }
 
-/// The account of a block that others have made out of these, as far as metadata tell: `None` where they leave open whether
-/// samples were lost. For garbage that an interrupted compactor, or another program, has left.
+/// The account of a block that was made out of these, as far as metadata tell: `None` where they leave open whether samples were
+/// lost. For garbage that an interrupted compactor, or another program, has left.
 pub fn account_of_metas(output: &Meta, sources: &[&Meta]) -> Option<Account> {
-    if let Some(Provenance { account: Some(account), .. }) = Provenance::of(output) {
+    if let Some(Provenance { account: Some(account), .. }) = Provenance::of(output)
+        && sources.iter().all(|source| account.of(source.id()).is_some())
+    {
         return Some(account);
     }
     let read = sources.iter().map(|meta| SourceRead::new(&meta.block, meta.block.stats.num_samples));
