@@ -11,11 +11,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
-use mimalloc::MiMalloc;
-
-/// Gives freed memory back soon, also that of threads which end: what is held stays near what the budgets say.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: u8 = 2;
 

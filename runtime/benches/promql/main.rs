@@ -136,4 +136,10 @@ fn print_row(query: &Query, costs: &[Option<Cost>]) {
         row.push_str(&format!("{shown:>24}"));
     }
     println!("{row}");
+    for cost in costs.iter().flatten().filter(|cost| cost.peaks.len() > 1) {
+        let peaks: Vec<String> =
+            cost.peaks.iter().map(|(name, bytes)| format!("{name} {:.0} MB", *bytes as f64 / 1e6)).collect();
+        let all: u64 = cost.peaks.iter().map(|(_, bytes)| bytes).sum();
+        println!("    peak: {}, together {:.0} MB", peaks.join(", "), all as f64 / 1e6);
+    }
 }

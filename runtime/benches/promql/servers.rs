@@ -37,14 +37,16 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[derive(Debug, Clone)]
 pub(crate) struct Cost {
     pub(crate) cpu_seconds: f64,
-    /// By how much the process grew while it answered.
+    /// By how much the processes grew while they answered.
     pub(crate) grown_bytes: u64,
+    /// The most that each process held at once, in the order in which they were started.
+    pub(crate) peaks: Vec<(&'static str, u64)>,
 }
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     /// The processes whose time and memory count; the last one is asked.
-    children: Vec<Child>,
+    children: Vec<(&'static str, Child)>,
     address: String,
     /// Resident bytes before the first query.
     base_bytes: u64,
@@ -52,7 +54,7 @@ pub(crate) struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for (_, child) in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -153,16 +155,17 @@ impl Server {
     /// Starts another process of a server that has some; this one is asked from now on.
     fn join(
         name: &'static str,
-        mut children: Vec<Child>,
+        mut children: Vec<(&'static str, Child)>,
         mut command: Command,
         address: String,
         ready: &str,
     ) -> Option<Server> {
-        children.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?);
+        let own = if children.is_empty() { name } else { "query" };
+        children.push((own, command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?));
         let mut server = Server { name, children, address, base_bytes: 0 };
         let begun = Instant::now();
         while server.get(ready).is_none() {
-            if begun.elapsed() > PATIENCE || server.children.last_mut()?.try_wait().ok()?.is_some() {
+            if begun.elapsed() > PATIENCE || server.children.last_mut()?.1.try_wait().ok()?.is_some() {
                 println!("{name} does not come up");
                 return None;
             }
@@ -174,7 +177,7 @@ impl Server {
 
     /// Asks a query and reads the answer to its end; `None` if it is an error.
     pub(crate) fn ask(&mut self, query: &Query) -> Option<Cost> {
-        for child in &self.children {
+        for (_, child) in &self.children {
             // The high water mark starts anew.
             let _ = fs::write(format!("/proc/{}/clear_refs", child.id()), "5");
         }
@@ -183,12 +186,13 @@ impl Server {
         let cost = Cost {
             cpu_seconds: (self.sum(ticks) - before) as f64 / TICKS,
             grown_bytes: self.sum(|pid| status(pid, "VmHWM")).saturating_sub(self.base_bytes),
+            peaks: self.children.iter().map(|(name, child)| (*name, status(child.id(), "VmHWM"))).collect(),
         };
         (bytes > 0).then_some(cost)
     }
 
     fn sum(&self, of: impl Fn(u32) -> u64) -> u64 {
-        self.children.iter().map(|child| of(child.id())).sum()
+        self.children.iter().map(|(_, child)| of(child.id())).sum()
     }
 
     /// The length of the answer; `None` for anything but 200.

@@ -31,7 +31,9 @@ use server::http::{HttpMetrics, TenantHeader};
 use server::metrics::{Metrics, process};
 use server::probe::Probe;
 use server::run::RunGroup;
-use store::{LimitedStore, ProxySettings, ProxyStore, SeriesLimits, Store, StoreService, TsdbSelector};
+use store::{
+    LimitedStore, ProxyMetrics, ProxySettings, ProxyStore, SeriesLimits, Store, StoreService, TsdbSelector,
+};
 use storeapi::LabelBytes;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -201,7 +203,8 @@ fn proxy(
         selector: TsdbSelector::new(rules.clone()),
         response_timeout: query.endpoints.response_timeout(),
     };
-    let proxy: Arc<dyn Store> = Arc::new(ProxyStore::new(Arc::clone(endpoints) as _, settings));
+    let proxy = ProxyStore::new(Arc::clone(endpoints) as _, settings);
+    let proxy: Arc<dyn Store> = Arc::new(proxy.with_metrics(ProxyMetrics::register(registry)));
     let limits = SeriesLimits { series: query.request_series, samples: query.request_samples };
     Ok((Arc::new(LimitedStore::new(proxy, limits, registry)), rules))
 }

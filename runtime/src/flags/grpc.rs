@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use server::duration::GoDuration;
-use server::grpc::{Compression, GrpcSettings};
+use server::grpc::GrpcSettings;
 use server::tls::{ClientAuth, ClientTlsSettings, ServerTlsSettings, TlsError, TlsVersion};
 
 /// `--grpc-address`, `--grpc-server-*`, `--grpc-grace-period`.
@@ -178,7 +178,7 @@ impl GrpcClientFlags {
     }
 
     /// How requests are packed.
-    pub(crate) fn compression(&self) -> Compression {
-        if self.compression == "snappy" { Compression::Snappy } else { Compression::None }
+    pub(crate) fn compression(&self) -> &str {
+        &self.compression
     }
 }

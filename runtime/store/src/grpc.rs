@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-use crate::{Context, Frames, Store};
+use crate::{BATCH_CHUNKS, Context, Frames, Store};
 
 /// The key of gRPC metadata that says whose call it is.
 pub const TENANT_KEY: &str = "thanos-tenant";
@@ -95,7 +95,7 @@ impl store_server::Store for StoreService {
 
 /// Frames with as many series as the request asked for.
 ///
-/// A frame is sent when it is full, when something else than a series comes, and at the end.
+/// A frame is sent when it is full (of series, or of chunks), when something else than a series comes, and at the end.
 pub struct Rebatched {
     frames: Option<Frames>,
     /// Series in each frame; 1: in a frame of their own.
@@ -103,6 +103,8 @@ pub struct Rebatched {
     /// Series that were received and not sent, in reverse.
     waiting: Vec<Series>,
     batch: Vec<Series>,
+    /// Chunks in the batch.
+    chunks: usize,
     /// Sent when the batch is.
     after: Option<Result<SeriesFrame, Status>>,
     _ends: DropGuard,
@@ -119,12 +121,14 @@ impl Rebatched {
             most,
             waiting: Vec::new(),
             batch: Vec::new(),
+            chunks: 0,
             after: None,
             _ends: ends,
         }
     }
 
     fn flush(&mut self) -> Option<Result<SeriesFrame, Status>> {
+        self.chunks = 0;
         (!self.batch.is_empty()).then(|| Ok(SeriesFrame::Batch(std::mem::take(&mut self.batch))))
     }
 }
@@ -139,8 +143,9 @@ impl Stream for Rebatched {
                 if this.most == 1 {
                     return Poll::Ready(Some(Ok(SeriesFrame::Series(series))));
                 }
+                this.chunks += series.chunks.len();
                 this.batch.push(series);
-                if this.batch.len() >= this.most {
+                if this.batch.len() >= this.most || this.chunks >= BATCH_CHUNKS {
                     return Poll::Ready(this.flush());
                 }
             }
@@ -150,7 +155,10 @@ impl Stream for Rebatched {
             let Some(frames) = &mut this.frames else { return Poll::Ready(None) };
             match ready!(frames.as_mut().poll_next(context)) {
                 Some(Ok(SeriesFrame::Batch(mut batch))) => {
-                    if this.batch.is_empty() && this.most > 1 && batch.len() == this.most {
+                    let chunks = || batch.iter().map(|series| series.chunks.len()).sum::<usize>();
+                    let is_full =
+                        batch.len() == this.most || (batch.len() < this.most && chunks() >= BATCH_CHUNKS);
+                    if this.batch.is_empty() && this.most > 1 && is_full {
                         return Poll::Ready(Some(Ok(SeriesFrame::Batch(batch))));
                     }
                     batch.reverse();

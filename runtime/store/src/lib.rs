@@ -23,4 +23,5 @@ pub use proxy::{
     may_match,
 };
 pub use remote::{Channel, RemoteStore};
+pub(crate) use store::BATCH_CHUNKS;
 pub use store::{BATCH, Context, Frames, Store};

@@ -19,6 +19,9 @@ use crate::About;
 /// So many series a store puts into a batch unless there is a reason for another number.
 pub const BATCH: usize = 64;
 
+/// So many chunks a store puts into a batch at most, unless they are of one series.
+pub(crate) const BATCH_CHUNKS: usize = 8192;
+
 /// What a call is made in.
 #[derive(Debug, Clone)]
 pub struct Context {

@@ -35,7 +35,7 @@ impl Series {
 
     fn decode(message: &Bytes, series: &[u8]) -> Result<Self, WireError> {
         let (labels, rest) = leading(message, series)?;
-        let mut decoded = Series { labels, chunks: Vec::new() };
+        let mut decoded = Series { labels, chunks: Vec::with_capacity(chunks_in(rest)) };
         let mut more = Collector::default();
         let mut scattered = false;
         let mut fields = Fields::new(rest);
@@ -56,6 +56,16 @@ impl Series {
         }
         Ok(decoded)
     }
+}
+
+/// How many chunks there are, so that they take no more memory than they need.
+fn chunks_in(rest: &[u8]) -> usize {
+    let (mut fields, mut count) = (Fields::new(rest), 0);
+    // What is wrong with a field is found when it is read.
+    while let Ok(Some((number, _))) = fields.next() {
+        count += usize::from(number == 2);
+    }
+    count
 }
 
 /// One message of the answer to `Series` (`SeriesResponse`).

@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_millis(5);
 /// No wait lasts longer: what is never short still goes on.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// A query that has not shown up for so long waits for its storage: it is not in anybody's way, and does not run.
+const ABSENT: Duration = Duration::from_millis(50);
+
 /// How long a query has run so far, or is thought to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
@@ -28,10 +31,18 @@ pub(super) enum Class {
     Long,
 }
 
+/// What is known of a query that is evaluated.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    class: Class,
+    /// When it showed up last; of a short one, when it began.
+    seen: Instant,
+}
+
 /// The queries that are evaluated now.
 #[derive(Debug)]
 pub(super) struct Turns {
-    running: Mutex<BTreeMap<u64, Class>>,
+    running: Mutex<BTreeMap<u64, Known>>,
     changed: Condvar,
     next: AtomicU64,
     /// So many queries that are not short go on at the same time.
@@ -53,12 +64,13 @@ impl Turns {
         cancel: Cancel,
     ) -> Turn {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(id, least);
-        let (begun, waited, place) = (Instant::now(), AtomicU64::new(0), Mutex::new(place));
-        Turn { turns: Arc::clone(self), id, least, begun, waited, place, cancel }
+        let begun = Instant::now();
+        self.lock().insert(id, Known { class: least, seen: begun });
+        let (passed, ran, place) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(place));
+        Turn { turns: Arc::clone(self), id, least, begun, passed, ran, place, cancel }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Class>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,16 +82,24 @@ pub(super) struct Turn {
     id: u64,
     least: Class,
     begun: Instant,
-    /// Microseconds.
-    waited: AtomicU64,
+    /// When it showed up last, microseconds after it began.
+    passed: AtomicU64,
+    /// How long it has run, microseconds; what it waited for others and for its storage does not count.
+    ran: AtomicU64,
     place: Mutex<Option<OwnedSemaphorePermit>>,
     cancel: Cancel,
 }
 
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Turn {
+    /// Takes down that it runs.
     fn class(&self) -> Class {
-        let ran =
-            self.begun.elapsed().saturating_sub(Duration::from_micros(self.waited.load(Ordering::Relaxed)));
+        let now = micros(self.begun.elapsed());
+        let ran = now.saturating_sub(self.passed.swap(now, Ordering::Relaxed)).min(micros(ABSENT));
+        let ran = Duration::from_micros(self.ran.fetch_add(ran, Ordering::Relaxed).saturating_add(ran));
         let class = match ran {
             ran if ran < SHORT => Class::Short,
             ran if ran < MEDIUM => Class::Medium,
@@ -89,17 +109,33 @@ impl Turn {
     }
 
     /// Whether the query may go on: no short one is there, and few others are before it.
-    fn may_go(&self, running: &BTreeMap<u64, Class>, class: Class) -> bool {
+    fn may_go(&self, running: &BTreeMap<u64, Known>, class: Class) -> bool {
         let mut before = 0;
         for (id, other) in running {
-            if *other == Class::Short {
+            let unseen = other.seen.elapsed();
+            if other.class == Class::Short && unseen < SHORT {
                 return false;
             }
-            if (*other, *id) < (class, self.id) {
+            if (other.class, *id) < (class, self.id) && unseen < ABSENT {
                 before += 1;
             }
         }
         before < self.turns.width
+    }
+
+    /// Waits until the query may go on, not for ever; whether it may.
+    fn wait(&self, mut running: MutexGuard<'_, BTreeMap<u64, Known>>, class: Class) -> bool {
+        let begun = Instant::now();
+        let mut may = self.may_go(&running, class);
+        while !may && begun.elapsed() < WAIT_MAX && !self.cancel.is_cancelled() {
+            let woken = self.turns.changed.wait_timeout(running, LOOK);
+            running = woken.unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(known) = running.get_mut(&self.id) {
+                known.seen = Instant::now();
+            }
+            may = self.may_go(&running, class);
+        }
+        may
     }
 }
 
@@ -111,27 +147,19 @@ impl Pace for Turn {
         }
         priority::sink(class);
         let mut running = self.turns.lock();
-        if let Some(known) = running.get_mut(&self.id)
-            && *known != class
-        {
-            *known = class;
-            self.turns.changed.notify_all();
-            if self.least == Class::Short {
-                // It was taken for a short one: others may begin in its place.
-                self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(known) = running.get_mut(&self.id) {
+            known.seen = Instant::now();
+            if known.class != class {
+                known.class = class;
+                self.turns.changed.notify_all();
+                if self.least == Class::Short {
+                    // It was taken for a short one: others may begin in its place.
+                    self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+                }
             }
         }
-        if self.may_go(&running, class) {
-            return;
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < WAIT_MAX && !self.cancel.is_cancelled() && !self.may_go(&running, class) {
-            let woken = self.turns.changed.wait_timeout(running, LOOK);
-            running = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(running);
-        let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.waited.fetch_add(waited, Ordering::Relaxed);
+        self.wait(running, class);
+        self.passed.store(micros(self.begun.elapsed()), Ordering::Relaxed);
     }
 }
 
@@ -151,13 +179,44 @@ mod tests {
         let turns = Turns::new(1);
         let begin = |class| turns.begin(class, None, Cancel::default());
         let (first, second) = (begin(Class::Long), begin(Class::Long));
-        assert!(first.may_go(&turns.lock(), Class::Long));
-        assert!(!second.may_go(&turns.lock(), Class::Long));
+        let may_go = |turn: &Turn| {
+            let mut running = turns.lock();
+            // All of them show up now.
+            running.values_mut().for_each(|known| known.seen = Instant::now());
+            turn.may_go(&running, Class::Long)
+        };
+        assert!(may_go(&first));
+        assert!(!may_go(&second));
         let short = begin(Class::Short);
-        assert!(!first.may_go(&turns.lock(), Class::Long));
+        assert!(!may_go(&first));
         drop(short);
         drop(first);
-        assert!(second.may_go(&turns.lock(), Class::Long));
+        assert!(may_go(&second));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_query_that_waits_for_its_storage() {
+        let turns = Turns::new(1);
+        let begin = |class| turns.begin(class, None, Cancel::default());
+        let (_short, _long, own) = (begin(Class::Short), begin(Class::Long), begin(Class::Long));
+        assert!(!own.may_go(&turns.lock(), Class::Long));
+        tokio::time::advance(SHORT).await;
+        assert!(!own.may_go(&turns.lock(), Class::Long), "the long one was there a moment ago");
+        tokio::time::advance(ABSENT).await;
+        assert!(own.may_go(&turns.lock(), Class::Long));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_storage_does_not_make_a_query_long() {
+        let turns = Turns::new(1);
+        let own = turns.begin(Class::Short, None, Cancel::default());
+        tokio::time::advance(MEDIUM * 10).await;
+        assert_eq!(own.class(), Class::Medium, "it may have run for as long as nobody can tell");
+        for _ in 0..25 {
+            tokio::time::advance(ABSENT).await;
+            own.class();
+        }
+        assert_eq!(own.class(), Class::Long);
     }
 
     #[test]
@@ -167,7 +226,6 @@ mod tests {
         let _first = turns.begin(Class::Long, None, Cancel::default());
         let second = turns.begin(Class::Long, None, cancel.clone());
         cancel.cancel();
-        second.pass();
-        assert_eq!(second.waited.load(Ordering::Relaxed) / 50_000, 0);
+        assert!(!second.wait(turns.lock(), Class::Long));
     }
 }

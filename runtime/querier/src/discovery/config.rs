@@ -147,7 +147,7 @@ impl EndpointConfig {
     }
 
     /// How to connect to an endpoint: its own settings, else those for all.
-    pub(super) fn client_of(&self, entry: &EndpointEntry) -> Arc<ClientConfig> {
+    pub(crate) fn client_of(&self, entry: &EndpointEntry) -> Arc<ClientConfig> {
         Arc::new(entry.client_config.inheriting(&self.default_client_config))
     }
 }

@@ -10,7 +10,7 @@ use store::Channel;
 
 use super::Connect;
 use super::group::Group;
-use crate::discovery::{ClientConfig, EndpointSpec, Lookup};
+use crate::discovery::{ClientConfig, EndpointConfig, EndpointSpec, Lookup};
 
 /// Connects over gRPC.
 pub struct GrpcConnect {
@@ -36,6 +36,22 @@ impl GrpcConnect {
     /// Connects with these defaults; groups are resolved with `lookup`.
     pub fn new(default: ClientConfig, metrics: Option<ChannelMetrics>, lookup: Arc<dyn Lookup>) -> Self {
         GrpcConnect { default, metrics, lookup, settings: Mutex::default() }
+    }
+
+    /// Looks whether channels can be made as the configuration says, and as it says for endpoints of flags: that files are there
+    /// and hold what they should.
+    ///
+    /// # Errors
+    /// What is wrong first, with the endpoint.
+    pub fn check(&self, config: &EndpointConfig) -> Result<(), String> {
+        self.settings(&ClientConfig::default()).map_err(|why| format!("gRPC client: {why}"))?;
+        self.settings(&config.default_client_config)
+            .map_err(|why| format!("endpoint.sd-config: default_client_config: {why}"))?;
+        for entry in &config.endpoints {
+            self.settings(&config.client_of(entry))
+                .map_err(|why| format!("endpoint.sd-config: endpoint {}: {why}", entry.address))?;
+        }
+        Ok(())
     }
 
     fn settings(&self, client: &ClientConfig) -> Result<Arc<ChannelSettings>, String> {

@@ -49,6 +49,11 @@ impl SeriesBatch for Batch {
         self.entries.len()
     }
 
+    /// Labels and places: what arrived is charged to the query where it is received.
+    fn bytes(&self) -> usize {
+        size_of_val(self.labels.as_slice()) + size_of_val(self.entries.as_slice())
+    }
+
     fn labels(&self, at: usize) -> &[(Symbol, Symbol)] {
         let end = |at: usize| self.entries.get(at).map_or(0, |entry| entry.labels_end);
         let start = at.checked_sub(1).map_or(0, end);

@@ -19,13 +19,15 @@ use tonic::Status;
 
 use super::failure::{StoreFailure, exhausted};
 
-/// So many frames wait at most for whoever reads them.
+/// So many frames wait at most for whoever reads them,
 const FRAMES_WAITING: usize = 16;
+/// and so many bytes, or one frame that is larger.
+const BYTES_WAITING: u32 = 1 << 20;
 
 /// What comes through the channel.
 pub(super) enum Arrived {
-    /// Series, and the memory they take.
-    Series(Vec<Series>, Held),
+    /// Series, the memory they take, and their place among what waits.
+    Series(Vec<Series>, Held, OwnedSemaphorePermit),
     /// A warning for the one who asked.
     Warning(String),
 }
@@ -78,7 +80,8 @@ impl Call {
 
     async fn run(self, sender: &Frames) -> Result<(), SourceError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
-        let mut sending = Sending { sender, turn };
+        let room = Arc::new(Semaphore::new(BYTES_WAITING as usize));
+        let mut sending = Sending { sender, room, turn };
         let budget = self.context.budget.clone();
         let mut frames = self.store.series(self.request, self.context).await.map_err(status)?;
         while let Some(frame) = frames.next().await {
@@ -92,9 +95,10 @@ impl Call {
                 SeriesFrame::Hints(_) => continue,
             };
             if !series.is_empty() {
-                let mut held = budget.hold("series received");
-                held.grow(bytes(&series)).map_err(exhausted)?;
-                sending.send(Arrived::Series(series, held)).await;
+                let (mut held, bytes) = (budget.hold("series received"), bytes(&series));
+                held.grow(bytes).map_err(exhausted)?;
+                let Some(room) = sending.room(bytes).await else { return Ok(()) };
+                sending.send(Arrived::Series(series, held, room)).await;
             }
         }
         Ok(())
@@ -104,11 +108,23 @@ impl Call {
 /// Where frames go.
 struct Sending<'s> {
     sender: &'s Frames,
+    /// Bytes that may still wait.
+    room: Arc<Semaphore>,
     /// Others wait for it. Who has to wait for the reader gives it away: the reader may be waiting for one of the others.
     turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Sending<'_> {
+    /// Waits until so many bytes may wait.
+    async fn room(&mut self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(BYTES_WAITING).min(BYTES_WAITING);
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+            return Some(room);
+        }
+        self.turn = None;
+        Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
+    }
+
     async fn send(&mut self, arrived: Arrived) {
         if let Err(TrySendError::Full(arrived)) = self.sender.try_send(Ok(arrived)) {
             self.turn = None;

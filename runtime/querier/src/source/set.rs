@@ -59,7 +59,8 @@ impl Selected {
                     return Err(error);
                 }
                 Some(Ok(Arrived::Warning(text))) => self.warnings.push(text),
-                Some(Ok(Arrived::Series(series, held))) => {
+                Some(Ok(Arrived::Series(series, held, room))) => {
+                    drop(room);
                     self.waiting = series.into_iter();
                     self.held = Some(held);
                 }

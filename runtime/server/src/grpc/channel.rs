@@ -140,7 +140,7 @@ impl Channel {
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             // The defaults hold back streams of series on links with a delay.
-            .initial_stream_window_size(2 << 20)
+            .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(8 << 20);
         if settings.tls.is_some() {
             endpoint = endpoint.origin(format!("https://{address}").parse().map_err(|_| malformed())?);

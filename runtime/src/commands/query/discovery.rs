@@ -1,29 +1,23 @@
 //! The endpoints of a querier as its flags describe them, and how they are connected to.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use prom_model::{Clock, PromDuration};
 use prometheus_client::registry::Registry;
 use querier::discovery::{
-    ClientConfig, Discovery, DiscoverySettings, EndpointConfig, EndpointEntry, EndpointSpec, HickoryLookup,
-    TlsConfig,
+    ClientConfig, Discovery, DiscoverySettings, EndpointConfig, EndpointEntry, HickoryLookup, TlsConfig,
 };
-use querier::endpoints::{Connect, ConnectionLabel, ConnectionMetrics, EndpointSet, EndpointSettings};
-use server::grpc::{Channel, ChannelMetrics, ChannelSettings, Compression};
+use querier::endpoints::{ConnectionLabel, ConnectionMetrics, EndpointSet, EndpointSettings, GrpcConnect};
+use server::grpc::ChannelMetrics;
 use server::run::RunGroup;
-use server::tls::{ClientTlsSettings, TlsVersion};
+use server::tls::TlsVersion;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint_flags::EndpointFlags;
 use crate::flags::grpc::GrpcClientFlags;
 use crate::flags::path_or_content::content;
-
-/// How groups are written in addresses.
-const GROUP: &str = "thanos:///";
 
 /// The endpoints, and what finds them.
 #[derive(Debug)]
@@ -56,13 +50,10 @@ pub(super) async fn start(
     registry: &mut Registry,
 ) -> anyhow::Result<Discovered> {
     let text = content("endpoint.sd-config", flags.sd_config.as_deref(), flags.sd_config_file.as_ref())?;
-    let mut config = EndpointConfig::parse(&text.unwrap_or_default())?;
-    if config.default_client_config == ClientConfig::default() {
-        config.default_client_config = client_config(client);
-    }
+    let config = EndpointConfig::parse(&text.unwrap_or_default())?;
     let settings = DiscoverySettings {
         endpoints: entries(flags),
-        config,
+        config: config.clone(),
         config_file: flags.sd_config_file.clone(),
         config_interval: duration(flags.sd_config_reload_interval),
         files: flags.sd_files.clone(),
@@ -72,11 +63,9 @@ pub(super) async fn start(
     let discovery = Arc::new(Discovery::new(settings, lookup, "query", registry)?);
     let labels: Vec<ConnectionLabel> =
         flags.connection_labels.iter().map(|word| word.parse()).collect::<Result<_, _>>()?;
-    let connect = Channels {
-        compression: client.compression(),
-        metrics: ChannelMetrics::register(storeapi::DESCRIPTORS, registry)?,
-        made: Mutex::default(),
-    };
+    let metrics = ChannelMetrics::register(storeapi::DESCRIPTORS, registry)?;
+    let connect = GrpcConnect::new(client_config(client), Some(metrics), discovery.group_lookup());
+    connect.check(&config).map_err(anyhow::Error::msg)?;
     let settings = EndpointSettings {
         info_timeout: duration(flags.info_timeout),
         unhealthy_timeout: duration(flags.unhealthy_timeout),
@@ -116,7 +105,8 @@ fn entries(flags: &EndpointFlags) -> Vec<EndpointEntry> {
 
 /// What the flags say for endpoints that say nothing themselves.
 fn client_config(client: &GrpcClientFlags) -> ClientConfig {
-    let Some(tls) = client.tls() else { return ClientConfig::default() };
+    let compression = client.compression().to_owned();
+    let Some(tls) = client.tls() else { return ClientConfig { compression, ..ClientConfig::default() } };
     ClientConfig {
         tls_config: TlsConfig {
             enabled: Some(true),
@@ -130,64 +120,6 @@ fn client_config(client: &GrpcClientFlags) -> ClientConfig {
             }),
         },
         server_name: tls.server_name.unwrap_or_default(),
-        compression: String::new(),
-    }
-}
-
-/// Makes channels; settings that are the same are read once.
-#[derive(Debug)]
-struct Channels {
-    /// Where an endpoint says nothing.
-    compression: Compression,
-    metrics: ChannelMetrics,
-    made: Mutex<BTreeMap<String, Arc<ChannelSettings>>>,
-}
-
-impl Channels {
-    fn settings(&self, config: &ClientConfig) -> Result<Arc<ChannelSettings>, String> {
-        let key = format!("{config:?}");
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = made.get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let compression = match config.compression.as_str() {
-            "" => self.compression,
-            word => word.parse()?,
-        };
-        let tls = tls(config)?;
-        let new = ChannelSettings::new(tls.as_ref(), compression, Some(self.metrics.clone()));
-        let new = Arc::new(new.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?);
-        made.insert(key, Arc::clone(&new));
-        Ok(new)
-    }
-}
-
-fn tls(config: &ClientConfig) -> Result<Option<ClientTlsSettings>, String> {
-    let tls = &config.tls_config;
-    let named: [&Option<PathBuf>; 3] = [&tls.cert_file, &tls.key_file, &tls.ca_file];
-    let given = |file: &Option<PathBuf>| file.clone().filter(|path| !path.as_os_str().is_empty());
-    let enabled = tls.enabled.unwrap_or_else(|| named.iter().any(|file| given(file).is_some()));
-    if !enabled {
-        return Ok(None);
-    }
-    let min_version = tls.min_version.as_deref().filter(|version| !version.is_empty()).unwrap_or("1.3");
-    Ok(Some(ClientTlsSettings {
-        insecure_skip_verify: tls.insecure_skip_verify.unwrap_or(false),
-        certificate: given(&tls.cert_file),
-        key: given(&tls.key_file),
-        ca: given(&tls.ca_file),
-        server_name: Some(config.server_name.clone()).filter(|name| !name.is_empty()),
-        min_version: min_version.parse().map_err(|error| format!("{:#}", anyhow::Error::from(error)))?,
-    }))
-}
-
-impl Connect for Channels {
-    fn connect(&self, spec: &EndpointSpec) -> Result<store::Channel, String> {
-        let settings = self.settings(&spec.client)?;
-        let address = spec.address.strip_prefix(GROUP).unwrap_or(&spec.address);
-        let address = address.rsplit_once('+').map_or(address, |(_, address)| address);
-        let channel = Channel::lazy(address, &settings).map_err(|error| error.to_string())?;
-        let channel = tower::util::MapErr::new(channel, Into::into);
-        Ok(tower::util::BoxCloneSyncService::new(channel))
+        compression,
     }
 }

@@ -23,6 +23,8 @@ type Verdict = Result<(), String>;
 struct Answer {
     series: Vec<(LabelBytes, Vec<AggrChunk>)>,
     warnings: Vec<String>,
+    /// Whether a series came with chunks that are not in the order of their times.
+    disordered: bool,
 }
 
 /// What a case may take.
@@ -82,9 +84,13 @@ fn refused(status: Option<Status>, code: Code) -> Verdict {
 async fn ask(store: &dyn Store, request: SeriesRequest) -> Result<Answer, Status> {
     let mut frames = store.series(request, Context::unlimited()).await?;
     let mut answer = Answer::default();
-    let mut add = |series: storeapi::Series| match answer.series.last_mut() {
-        Some((labels, chunks)) if *labels == series.labels => chunks.extend(series.chunks),
-        _ => answer.series.push((series.labels, series.chunks)),
+    let mut add = |series: storeapi::Series| {
+        answer.disordered |= !series.chunks.is_sorted_by_key(|chunk| chunk.min_time);
+        match answer.series.last_mut() {
+            // Parts of several series may have become one label set; who receives them puts their chunks in order.
+            Some((labels, chunks)) if *labels == series.labels => chunks.extend(series.chunks),
+            _ => answer.series.push((series.labels, series.chunks)),
+        }
     };
     while let Some(frame) = frames.next().await {
         match frame? {
@@ -100,6 +106,9 @@ async fn ask(store: &dyn Store, request: SeriesRequest) -> Result<Answer, Status
 fn compare(reference: &MemoryStore, request: &SeriesRequest, answer: Answer) -> Verdict {
     if !answer.warnings.is_empty() {
         return Err(format!("warnings: {:?}", answer.warnings));
+    }
+    if answer.disordered {
+        return Err("chunks are not in the order of their times".to_owned());
     }
     if let Some(pair) = answer.series.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
         return Err(format!("{:?} comes before {:?}", pair[0].0, pair[1].0));
@@ -132,9 +141,6 @@ fn compare(reference: &MemoryStore, request: &SeriesRequest, answer: Answer) -> 
 fn series(request: &SeriesRequest, found: &Found, chunks: &[AggrChunk]) -> Verdict {
     if request.skip_chunks {
         return same(&chunks.len(), &0, "chunks");
-    }
-    if !chunks.is_sorted_by_key(|chunk| chunk.min_time) {
-        return Err("chunks are not in the order of their times".to_owned());
     }
     let in_range = |samples: BTreeMap<(i64, u64), ()>| {
         let range = request.min_time..=request.max_time;

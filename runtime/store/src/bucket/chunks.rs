@@ -51,6 +51,8 @@ pub(super) async fn read_chunks(
         let usual = block.chunk_bytes();
         let mut list = std::mem::take(&mut heads.list).into_iter().peekable();
         while list.peek().is_some() {
+            // Nothing is read before there is room for it.
+            let Ok(place) = to.reserve().await else { return };
             let mut group: Vec<Head> = Vec::new();
             let mut bytes = 0;
             while group.len() < PIECE_SERIES && bytes < call.chunk_bytes {
@@ -64,7 +66,8 @@ pub(super) async fn read_chunks(
                 false => with_chunks(&block, &call, group, &heads.chunks).await.during("load chunks"),
             };
             let failed = piece.is_err();
-            if to.send(piece).await.is_err() || failed {
+            place.send(piece);
+            if failed {
                 return;
             }
         }

@@ -72,6 +72,9 @@ impl BucketStore {
         context: Context,
     ) -> Result<LabelValuesResponse, Status> {
         let matchers = request::matchers(&request.matchers, "translate request labels matchers: ")?;
+        if request.label.is_empty() {
+            return Err(Status::invalid_argument("label name parameter cannot be empty"));
+        }
         if request.without_replica_labels.contains(&request.label) {
             return Ok(LabelValuesResponse::default());
         }
@@ -179,8 +182,8 @@ async fn names_of(block: Arc<Block>, call: Arc<Call>, matchers: Vec<Matcher>) ->
         let header = block.header.get().await?;
         let mut names: Texts = header.index().label_names().map(|(name, _)| name.into_owned()).collect();
         let removed = |name: &String| call.removed.binary_search(name).is_ok();
-        let external = block.external.iter().map(|label| label.name.to_string());
-        names.extend(external.filter(|name| !removed(name)));
+        names.extend(block.external.iter().map(|label| label.name.to_string()));
+        names.retain(|name| !removed(name));
         return Ok(names);
     }
     let (header, selected) = choose(&block, &call, &matchers).await?;
@@ -203,12 +206,13 @@ async fn values_of(
     label: Arc<str>,
 ) -> Result<Texts, ReadError> {
     if matchers.is_empty() {
+        // It wins over what series have of that name.
+        if let Some(value) = block.external.get(&label).filter(|value| !value.is_empty()) {
+            return Ok([value.to_owned()].into());
+        }
         let header = block.header.get().await?;
-        let external = block.external.get(&label).filter(|value| !value.is_empty()).map(str::to_owned);
         let listed = tokio::task::spawn_blocking(move || all_values(&header, &label));
-        let mut values = listed.await.map_err(|_| ReadError::Stopped)??;
-        values.extend(external);
-        return Ok(values);
+        return listed.await.map_err(|_| ReadError::Stopped)?;
     }
     let (header, selected) = choose(&block, &call, &matchers).await?;
     // Its lists of postings say which values occur, if all series that are selected count: then no series has to be read.

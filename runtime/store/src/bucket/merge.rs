@@ -17,7 +17,7 @@ use super::call::Call;
 use super::chunks::Piece;
 use super::error::ReadError;
 use super::metrics::of_tenant;
-use crate::BATCH;
+use crate::{BATCH, BATCH_CHUNKS};
 
 /// What a block sends.
 pub(super) type From = mpsc::Receiver<Result<Piece, ReadError>>;
@@ -101,7 +101,8 @@ impl Merge {
             self.begun = true;
         }
         let mut batch = Vec::with_capacity(BATCH.min(self.left));
-        while batch.len() < BATCH && self.left > 0 {
+        let mut chunks = 0;
+        while batch.len() < BATCH && chunks < BATCH_CHUNKS && self.left > 0 {
             let Some(Next { series, source }) = self.heap.pop() else { break };
             self.advance(source).await?;
             let series = self.with_alike(series).await?;
@@ -109,6 +110,7 @@ impl Merge {
                 let bytes = series.encoded_len() - series.labels.as_wire().len();
                 self.chunk_bytes.observe(bytes as f64);
             }
+            chunks += series.chunks.len();
             batch.push(series);
             self.left -= 1;
             self.sent += 1;

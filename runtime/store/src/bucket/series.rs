@@ -79,6 +79,8 @@ impl Reader {
         let mut waiting = call.budget.hold("series to be sorted");
         let (mut at, mut sent) = (0, 0);
         while at < postings.len() && sent < call.series_max {
+            // Nothing is read before there is room for it.
+            let Ok(place) = self.to.reserve().await else { return Ok(()) };
             let end = postings.len().min(at + call.series_batch);
             let (decoded, back) = self.batch(&postings, at..end, decoder.take()).await?;
             decoder = Some(back);
@@ -93,26 +95,23 @@ impl Reader {
             waiting.resize(held)?;
             if let Some(ready) = order.push(decoded) {
                 sent += ready.list.len();
-                self.send(ready).await?;
+                place.send(Ok(self.heads(ready)?));
             }
             waiting.resize(order.held_bytes())?;
-            if self.to.is_closed() {
-                return Ok(());
-            }
         }
         let rest = order.finish();
         if !rest.list.is_empty() {
-            self.send(rest).await?;
+            let rest = self.heads(rest)?;
+            let _ = self.to.send(Ok(rest)).await;
         }
         Ok(())
     }
 
-    async fn send(&self, decoded: Decoded) -> Result<(), ReadError> {
+    fn heads(&self, decoded: Decoded) -> Result<Heads, ReadError> {
         let mut held = self.call.budget.hold("series");
         held.resize(decoded.held_bytes())?;
         let Decoded { list, chunks, .. } = decoded;
-        let _ = self.to.send(Ok(Heads { list, chunks, _held: held })).await;
-        Ok(())
+        Ok(Heads { list, chunks, _held: held })
     }
 
     /// Reads and decodes the series at these places of the postings.

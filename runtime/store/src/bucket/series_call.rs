@@ -26,11 +26,15 @@ use crate::{Context, Frames};
 use ::block::index_header::IndexHeader;
 
 /// Bytes of chunks that all blocks of a call together read ahead, about.
-const AHEAD_BYTES: u64 = 64 << 20;
+const AHEAD_BYTES: u64 = 8 << 20;
 /// Of one block at once.
 const CHUNK_BYTES: std::ops::Range<u64> = 64 << 10..4 << 20;
-/// Series that all blocks of a call together read ahead, about.
-const AHEAD_SERIES: usize = 100_000;
+/// Series with chunks that all blocks of a call together read ahead, about.
+const AHEAD_SERIES: usize = 16_384;
+/// The same of series without chunks, which take little and are sent on at once.
+const AHEAD_SERIES_ONLY: usize = 100_000;
+/// Of each block there are two pieces: one goes out while the next is read.
+const PIECES: usize = 2;
 /// The fewest of one block.
 const SERIES_MIN: usize = 512;
 
@@ -130,8 +134,9 @@ impl BucketStore {
             chunks: limit(config.limits.chunks(), "chunks"),
             bytes: limit(config.limits.downloaded_bytes, "bytes"),
         };
-        let blocks = blocks.max(1);
+        let pieces = blocks.max(1) * PIECES;
         let most = config.series_batch.max(1);
+        let ahead = if ask.skip_chunks { AHEAD_SERIES_ONLY } else { AHEAD_SERIES };
         Call {
             min_time: ask.min_time,
             max_time: ask.max_time,
@@ -148,8 +153,8 @@ impl BucketStore {
             metrics: parts.metrics.clone(),
             clock: Arc::clone(&parts.clock),
             used: Used::default(),
-            series_batch: (AHEAD_SERIES / blocks).clamp(SERIES_MIN.min(most), most),
-            chunk_bytes: (AHEAD_BYTES / blocks as u64).clamp(CHUNK_BYTES.start, CHUNK_BYTES.end),
+            series_batch: (ahead / pieces).clamp(SERIES_MIN.min(most), most),
+            chunk_bytes: (AHEAD_BYTES / pieces as u64).clamp(CHUNK_BYTES.start, CHUNK_BYTES.end),
         }
     }
 }

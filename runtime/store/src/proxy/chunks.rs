@@ -1,7 +1,6 @@
 //! The chunks of one series out of several answers: each once, in the order of their times.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use storeapi::{AggrChunk, Aggregate, Chunk};
 use xxhash_rust::xxh64::xxh64;
@@ -14,44 +13,43 @@ pub(super) fn unite(chunks: &mut Vec<AggrChunk>) {
     if is_in_order_and_apart(chunks) {
         return;
     }
-    if chunks.len() > SMALL {
-        drop_known(chunks);
-    } else {
-        drop_known_few(chunks);
-    }
+    drop_known(chunks);
     chunks.sort_by(compare);
 }
-
-/// Up to so many chunks are compared with each other.
-const SMALL: usize = 8;
 
 /// Chunks that do not touch in time are sorted and all different.
 fn is_in_order_and_apart(chunks: &[AggrChunk]) -> bool {
     chunks.is_sorted_by(|one, two| one.max_time < two.min_time)
 }
 
-fn drop_known_few(chunks: &mut Vec<AggrChunk>) {
-    let mut kept: Vec<AggrChunk> = Vec::with_capacity(chunks.len());
-    for chunk in chunks.drain(..) {
-        if !kept.iter().any(|known| same(known, &chunk)) {
-            kept.push(chunk);
-        }
-    }
-    *chunks = kept;
-}
-
+/// Leaves the first of chunks that are the same.
 fn drop_known(chunks: &mut Vec<AggrChunk>) {
-    // By hash, the places in `kept`; more than one only where hashes collide.
-    let mut places: HashMap<u64, Vec<usize>> = HashMap::with_capacity(chunks.len());
-    let mut kept: Vec<AggrChunk> = Vec::with_capacity(chunks.len());
-    for chunk in chunks.drain(..) {
-        let places = places.entry(hash(&chunk)).or_default();
-        if !places.iter().filter_map(|place| kept.get(*place)).any(|known| same(known, &chunk)) {
-            places.push(kept.len());
-            kept.push(chunk);
+    let mut places: Vec<(u64, usize)> =
+        chunks.iter().enumerate().map(|(place, chunk)| (hash(chunk), place)).collect();
+    places.sort_unstable();
+    let mut gone: Vec<usize> = Vec::new();
+    for alike in places.chunk_by(|one, two| one.0 == two.0) {
+        for (at, (_, place)) in alike.iter().enumerate().skip(1) {
+            // Hashes may collide: each is compared with those before it.
+            let mut before = alike.iter().take(at).map(|(_, place)| *place);
+            let is = |known: usize| {
+                chunks.get(known).zip(chunks.get(*place)).is_some_and(|(one, two)| same(one, two))
+            };
+            if before.any(is) {
+                gone.push(*place);
+            }
         }
     }
-    *chunks = kept;
+    if gone.is_empty() {
+        return;
+    }
+    gone.sort_unstable();
+    let (mut place, mut gone) = (0, gone.into_iter().peekable());
+    chunks.retain(|_| {
+        let goes = gone.next_if_eq(&place).is_some();
+        place += 1;
+        !goes
+    });
 }
 
 fn hash(chunk: &AggrChunk) -> u64 {

@@ -18,7 +18,7 @@ use super::{Access, Conduct, Member};
 use crate::{BATCH, Context};
 
 /// Batches that wait for the merge, per store. What is beyond stays with the sender: gRPC stops reading.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 
 /// What comes out of a store.
 #[derive(Debug)]

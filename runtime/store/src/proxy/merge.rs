@@ -16,7 +16,7 @@ use super::chunks::unite;
 use super::inflow::Event;
 use super::message::Failure;
 use super::tree::LoserTree;
-use crate::{BATCH, Frames};
+use crate::{BATCH, BATCH_CHUNKS, Frames};
 
 /// One store's part of the merge.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub(super) struct Merge {
     /// The series that parts are still added to.
     open: Option<Series>,
     batch: Vec<Series>,
+    /// Chunks in the batch.
+    chunks: usize,
     asides: VecDeque<SeriesFrame>,
     rules: Rules,
     sent: u64,
@@ -92,6 +94,7 @@ impl Merge {
             due: None,
             open: None,
             batch: Vec::new(),
+            chunks: 0,
             asides,
             rules,
             sent: 0,
@@ -137,7 +140,7 @@ impl Merge {
             if let Some(aside) = self.asides.pop_front() {
                 return Ok(Some(aside));
             }
-            if self.batch.len() >= BATCH {
+            if self.batch.len() >= BATCH || self.chunks >= BATCH_CHUNKS {
                 return Ok(Some(self.take_batch()));
             }
             if let Some(at) = self.due {
@@ -161,6 +164,7 @@ impl Merge {
     }
 
     fn take_batch(&mut self) -> SeriesFrame {
+        self.chunks = 0;
         SeriesFrame::Batch(std::mem::take(&mut self.batch))
     }
 
@@ -201,6 +205,7 @@ impl Merge {
     fn close_open(&mut self) {
         if let Some(mut series) = self.open.take() {
             unite(&mut series.chunks);
+            self.chunks += series.chunks.len();
             self.batch.push(series);
             self.sent += 1;
         }

@@ -44,7 +44,7 @@ fn config(data_dir: &Path) -> BucketStoreConfig {
 }
 
 /// A store over a bucket, synced; its local folder goes with the second value.
-async fn served(
+pub(super) async fn served(
     bucket: BucketRef,
     change: impl FnOnce(&mut BucketStoreConfig),
 ) -> (Arc<BucketStore>, TempDir) {
@@ -75,6 +75,6 @@ async fn served(
     (Arc::new(store), folder)
 }
 
-fn folder(path: &Path) -> BucketRef {
+pub(super) fn folder(path: &Path) -> BucketRef {
     Arc::new(Filesystem::new(path).unwrap())
 }

@@ -1,9 +1,9 @@
 //! The store over one Prometheus: what was recorded of Thanos' sidecar, and what no recording has.
 #![expect(clippy::print_stderr, reason = "how much was compared, and what was left out, is told loudly")]
 
-mod fake;
+pub(super) mod fake;
 mod heartbeat;
-mod recorded;
+pub(super) mod recorded;
 mod series;
 mod services;
 
@@ -26,7 +26,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 /// A store over a stand-in for Prometheus.
-fn store_over(fake: &Fake, external: &[(&str, &str)], version: &str) -> PrometheusStore {
+pub(super) fn store_over(fake: &Fake, external: &[(&str, &str)], version: &str) -> PrometheusStore {
     let client = client_of(fake);
     let peer = Peer::new(i64::MIN);
     peer.set_labels(labels(external));

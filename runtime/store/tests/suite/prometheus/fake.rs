@@ -8,62 +8,62 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request, as far as tests look at it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
+pub(in crate::suite) struct Asked {
     /// Without the query.
-    pub(super) path: String,
+    pub(in crate::suite) path: String,
     /// Decoded, in the order in which they came.
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(in crate::suite) query: Vec<(String, String)>,
+    pub(in crate::suite) headers: Vec<(String, String)>,
+    pub(in crate::suite) body: Vec<u8>,
 }
 
 impl Asked {
-    pub(super) fn param(&self, name: &str) -> Option<&str> {
+    pub(in crate::suite) fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::suite) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: String,
+pub(in crate::suite) struct Answer {
+    pub(in crate::suite) status: u16,
+    pub(in crate::suite) content_type: String,
     /// Each is sent as an HTTP chunk of its own.
-    pub(super) pieces: Vec<Vec<u8>>,
+    pub(in crate::suite) pieces: Vec<Vec<u8>>,
     /// Whether the connection breaks behind the last piece.
-    pub(super) breaks: bool,
+    pub(in crate::suite) breaks: bool,
 }
 
 impl Answer {
-    pub(super) fn json(status: u16, body: impl Into<String>) -> Self {
+    pub(in crate::suite) fn json(status: u16, body: impl Into<String>) -> Self {
         let pieces = vec![body.into().into_bytes()];
         Answer { status, content_type: "application/json".to_owned(), pieces, breaks: false }
     }
 
     /// `{"status":"success","data":…}`
-    pub(super) fn data(data: impl std::fmt::Display) -> Self {
+    pub(in crate::suite) fn data(data: impl std::fmt::Display) -> Self {
         Answer::json(200, format!("{{\"status\":\"success\",\"data\":{data}}}"))
     }
 
-    pub(super) fn streamed(pieces: Vec<Vec<u8>>) -> Self {
+    pub(in crate::suite) fn streamed(pieces: Vec<Vec<u8>>) -> Self {
         let content_type = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse".to_owned();
         Answer { status: 200, content_type, pieces, breaks: false }
     }
 }
 
-pub(super) type Handler = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
+pub(in crate::suite) type Handler = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
 
 /// The server; it ends with the runtime of the test.
-pub(super) struct Fake {
+pub(in crate::suite) struct Fake {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Fake {
-    pub(super) async fn start(handler: Handler) -> Self {
+    pub(in crate::suite) async fn start(handler: Handler) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -77,12 +77,12 @@ impl Fake {
         Fake { address, asked }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::suite) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// What was asked so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::suite) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no test panics with it").clone()
     }
 }

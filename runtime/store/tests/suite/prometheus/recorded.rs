@@ -142,7 +142,7 @@ fn query(body: &[u8]) -> ReadRequest {
 }
 
 /// A frame of a streamed remote read.
-pub(super) fn frame(series: ChunkedSeries) -> Vec<u8> {
+pub(in crate::suite) fn frame(series: ChunkedSeries) -> Vec<u8> {
     let message = ChunkedReadResponse { chunked_series: vec![series], query_index: 0 }.encode_to_vec();
     let mut frame = Vec::new();
     prost::encode_length_delimiter(message.len(), &mut frame).expect("room");
