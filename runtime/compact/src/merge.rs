@@ -20,6 +20,7 @@ use tsdb::block::{BlockMeta, BlockReader, BlockWriter, ChunkData, Interval, Tomb
 use tsdb::index::{IndexReader, SeriesRef, merge_symbols};
 use tsdb::stored::Scratch;
 
+use crate::verify::Account;
 use crate::{Target, WriteError, Written};
 
 use self::gather::Gathered;
@@ -50,31 +51,6 @@ pub struct Merged {
     pub samples: Account,
 }
 
-/// Where the samples of the sources went; of an aggregate chunk those of its count.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Account {
-    /// In the chunks of each source, as their headers count.
-    pub read: Vec<u64>,
-    /// Left out because of tombstones.
-    pub deleted: u64,
-    /// Left out because they lie outside of the times of the new block.
-    pub outside: u64,
-    /// Left out because another block has them too: with the same time (1:1), or as the replica that has the turn (penalty).
-    pub duplicates: u64,
-    /// In the new block, as it counts.
-    pub written: u64,
-}
-
-impl Account {
-    /// Whether no sample was lost and none came from nowhere: what was read is what was written and what was left out.
-    pub fn is_balanced(&self) -> bool {
-        let add = |sum: Option<u64>, number: &u64| sum?.checked_add(*number);
-        let gone = [self.written, self.deleted, self.outside, self.duplicates];
-        let (read, gone) = (self.read.iter().fold(Some(0), add), gone.iter().fold(Some(0), add));
-        read.is_some() && read == gone
-    }
-}
-
 /// Merges blocks of one group and resolution into one, in the order of the slice where that decides; tombstones are applied.
 /// `meta` is what the new block says of itself but for the counts; what lies outside of its times is left out.
 ///
@@ -98,7 +74,7 @@ pub fn merge(
     let mut writer = BlockWriter::bounded(Arc::clone(fs), parent, target.id, table, &scratch)?;
     let wanted = Interval { min_time: meta.min_time, max_time: meta.max_time.saturating_sub(1) };
     let mut heads = Heads::open(sources, &symbols)?;
-    let mut gathered = Gathered::new(sources.len(), wanted);
+    let mut gathered = Gathered::new(sources, wanted);
     let mut groups = Groups::new(overlaps);
     let mut sizes = Sizes::default();
     let mut memory: Vec<ChunkData<'static>> = Vec::new();

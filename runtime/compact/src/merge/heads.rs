@@ -1,8 +1,10 @@
 //! The blocks that are merged, each at a series, in the order of the labels at which they are.
 
-use tsdb::BlockId;
 use tsdb::block::{BlockReader, BlockWriteError, ChunkReader, Interval, StoredChunk};
-use tsdb::index::{ChunkMeta, MergeSymbolsError, MergedSymbols, Series, SeriesScan, SymbolMap};
+use tsdb::index::{
+    ChunkMeta, MergeSymbolsError, MergedSymbols, PostingsStream, Series, SeriesScan, SymbolMap,
+};
+use tsdb::{BlockId, Corruption};
 
 use crate::{SourceError, SourceFault, WriteError};
 
@@ -16,7 +18,9 @@ pub(super) struct Source<'a> {
     number: usize,
     block: &'a BlockReader,
     symbols: SymbolMap,
+    /// All series, and the list of all series, which must name them.
     scan: SeriesScan<'a>,
+    listed: PostingsStream,
     chunks: ChunkReader<'a>,
     /// As it stands in the block.
     series: Series,
@@ -28,8 +32,15 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn open(number: usize, block: &'a BlockReader, symbols: SymbolMap, has_empty: bool) -> Self {
-        Source {
+    fn open(
+        number: usize,
+        block: &'a BlockReader,
+        symbols: SymbolMap,
+        has_empty: bool,
+    ) -> Result<Self, SourceError> {
+        let failed = |reason: Corruption| SourceError { block: block.meta().ulid, reason: reason.into() };
+        Ok(Source {
+            listed: block.index().all_postings_stream().map_err(failed)?,
             number,
             block,
             has_empty,
@@ -39,13 +50,19 @@ impl<'a> Source<'a> {
             series: Series::default(),
             labels: Vec::new(),
             before: Vec::new(),
-        }
+        })
     }
 
     /// Goes to the next series that is to be merged; `false` at the end.
     fn advance(&mut self) -> Result<bool, WriteError> {
         std::mem::swap(&mut self.labels, &mut self.before);
-        if !self.scan.next_into(&mut self.series).map_err(|error| self.failed(error.into()))? {
+        let is_there = self.scan.next_into(&mut self.series).map_err(|error| self.failed(error.into()))?;
+        let listed = self.listed.next_series().map_err(|error| self.failed(error.into()))?;
+        if listed != is_there.then_some(self.series.reference) {
+            let rule = "the list of all series has others than there are";
+            return Err(self.failed(SourceFault::Series { labels: self.text(), rule }).into());
+        }
+        if !is_there {
             return Ok(false);
         }
         self.labels.clear();
@@ -149,8 +166,9 @@ impl<'a> Heads<'a> {
         let has_empty = first == Some(true);
         let maps = (0..).map_while(|at| symbols.map(at));
         let sources = blocks.iter().zip(maps).enumerate();
-        let sources =
-            sources.map(|(at, (block, symbols))| Source::open(at, block, symbols, has_empty)).collect();
+        let sources = sources
+            .map(|(at, (block, symbols))| Source::open(at, block, symbols, has_empty))
+            .collect::<Result<_, _>>()?;
         let mut heads = Heads { sources, order: Vec::new(), leading: 0, moving: Vec::new() };
         for at in 0..blocks.len() {
             heads.move_on(at)?;

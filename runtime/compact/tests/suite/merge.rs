@@ -1,3 +1,6 @@
 //! Blocks merged into one.
 
+mod random;
 mod recorded;
+mod reference;
+mod world;
