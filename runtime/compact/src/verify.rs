@@ -17,6 +17,7 @@ pub use account::{Account, Imbalance, SourceRead};
 pub use compare::{CompareError, Difference, compare_downsampled, compare_merged};
 pub use disk::{FileOnDisk, OnDisk, ReadAgainError, read_again};
 pub use mark::{Compared, Proof, WhyNot, may_mark_emptied, may_mark_source};
+pub(crate) use provenance::KEY as PROVENANCE;
 pub use provenance::{Provenance, account_of_metas};
 pub use series::WalkError;
 pub use uploaded::{NotInBucket, look_in_bucket};

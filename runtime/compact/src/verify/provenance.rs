@@ -9,7 +9,7 @@ use super::account::{Account, SourceRead};
 use crate::lease::Fence;
 
 /// The key under `thanos.extensions`.
-const KEY: &str = "pronoia_compaction";
+pub(crate) const KEY: &str = "pronoia_compaction";
 
 /// The entry of a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

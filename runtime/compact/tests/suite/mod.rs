@@ -1,5 +1,6 @@
 //! The parts.
 
+mod cycle;
 mod downsample;
 mod merge;
 mod simulation;

@@ -1,0 +1,215 @@
+//! The queue of downsampling: raw samples to five minutes, and these to an hour.
+
+use std::collections::BTreeSet;
+
+use block::findings::of_content;
+use block::{BlockId, Meta, View};
+use error_kind::Kind;
+use futures::StreamExt;
+
+use super::Compactor;
+use super::claims::{Claimed, Held};
+use super::error::{JobFailure, QueueError};
+use super::outcome::{Outcome, Queue};
+use super::suspects::{During, From, Resolved};
+use super::trouble::Trouble;
+use super::views::{Judged, chain, is_as_seen};
+use crate::downsample::{Due, Job, JobDone, JobError, select};
+use crate::quarantine::{Verdict, judge};
+use crate::verify::PROVENANCE;
+
+/// What was made in the first pass is the source of the second; a third finds what was repaired meanwhile.
+const PASSES: usize = 3;
+
+impl Compactor {
+    /// Downsamples what is due, and what becomes due by that.
+    pub(super) async fn downsample(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        for _ in 0..PASSES {
+            match self.downsample_pass(&mut outcome).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.queue_failed(Queue::Downsampling, &error, &mut outcome);
+                    return outcome;
+                }
+            }
+        }
+        self.book().queue(Queue::Downsampling, self.now(), None);
+        outcome
+    }
+
+    async fn downsample_pass(&self, outcome: &mut Outcome) -> Result<bool, QueueError> {
+        let view = self.views.fresh().await?;
+        for meta in view.metas.values() {
+            self.downsample_metrics.know(meta.thanos.downsample.resolution);
+        }
+        let due = self.due(&view);
+        let jobs = due.iter().map(|due| self.downsample_block(*due, &view));
+        // Collected, so that the whole pass can run on any thread.
+        let jobs: Vec<_> = jobs.collect();
+        let mut jobs = futures::stream::iter(jobs).buffered(self.config.downsample_concurrency.max(1));
+        let mut made = false;
+        while let Some(done) = jobs.next().await {
+            made |= done.has_changed();
+            outcome.add(done);
+        }
+        Ok(made)
+    }
+
+    /// The blocks that are to be downsampled now.
+    pub(super) fn due(&self, view: &View) -> Vec<Due> {
+        let judged = Judged::of(view);
+        let excluded: BTreeSet<BlockId> = view
+            .no_downsample_marks
+            .keys()
+            .chain(&judged.excluded)
+            .chain(&judged.suspects)
+            .copied()
+            .collect();
+        select(view.metas.values().map(AsRef::as_ref), |block| excluded.contains(&block))
+    }
+
+    async fn downsample_block(&self, due: Due, view: &View) -> Outcome {
+        let mut outcome = Outcome::default();
+        let what = format!("downsample {}", due.block);
+        if self.backoff().is_paused(&what, self.now()) {
+            return outcome;
+        }
+        match self.downsample_claimed(due, view, &mut outcome).await {
+            Ok(()) => self.backoff().succeeded(&what),
+            Err(failure) => {
+                let words = chain(&failure);
+                self.metrics.retries.inc();
+                self.backoff().failed(&what, self.now());
+                tracing::error!(block = %due.block, error = words, kind = ?failure.kind(), "a block was not downsampled and is tried again later");
+                outcome.failures.push((Queue::Downsampling, due.block.to_string(), words));
+            }
+        }
+        outcome
+    }
+
+    async fn downsample_claimed(
+        &self,
+        due: Due,
+        view: &View,
+        outcome: &mut Outcome,
+    ) -> Result<(), JobFailure> {
+        let Some(meta) = view.metas.get(&due.block) else { return Ok(()) };
+        let key = format!("downsample-{}", block::group_key(&meta.thanos));
+        let range = (meta.block.min_time, meta.block.max_time);
+        let mut held = match self.claims.range(&key, range).await? {
+            Claimed::Ours(held) => held,
+            Claimed::Taken { .. } => {
+                outcome.taken = outcome.taken.saturating_add(1);
+                return Ok(());
+            }
+        };
+        let done = self.downsample_held(due, view, &mut held, outcome).await;
+        held.release().await;
+        done
+    }
+
+    async fn downsample_held(
+        &self,
+        due: Due,
+        view: &View,
+        held: &mut Held,
+        outcome: &mut Outcome,
+    ) -> Result<(), JobFailure> {
+        let Some(source) = view.metas.get(&due.block) else { return Ok(()) };
+        let mut source = Meta::clone(source);
+        // It is about its own block.
+        if let Some(extensions) = source.thanos.extensions.as_object_mut() {
+            extensions.shift_remove(PROVENANCE);
+        }
+        let source = &source;
+        if !is_as_seen(&self.bucket, due.block, view).await? {
+            return Ok(());
+        }
+        let id = self.new_id();
+        let folder = self.downsample_dir().join(id.to_string());
+        self.make_folder(&folder).await.map_err(JobFailure::Disk)?;
+        let job = Job {
+            bucket: self.bucket.as_ref(),
+            fs: &self.fs,
+            folder: &folder,
+            clock: self.clock.as_ref(),
+            source,
+            to: due.to,
+            id,
+            hash_func: self.config.hash_func,
+            file_concurrency: self.config.file_concurrency,
+            memory_bytes: self.config.memory_bytes,
+            accept_malformed_index: self.config.accept_malformed_index,
+        };
+        let done = held.during(job.run()).await;
+        if let Ok(done) = &done {
+            self.downsample_metrics.ended(source.thanos.downsample.resolution, done);
+        }
+        let ended = match done {
+            Ok(Ok(JobDone::Uploaded { .. })) => {
+                tracing::info!(from = %due.block, to = %id, "downsampled block");
+                outcome.downsampled.push(id);
+                Ok(())
+            }
+            Ok(Ok(JobDone::Empty)) => Ok(()),
+            Ok(Err(error)) => self.not_downsampled(due, view, error, &folder, held, outcome).await,
+            Err(failure) => Err(failure),
+        };
+        self.remove_folder(folder).await;
+        ended
+    }
+
+    /// Sets a damaged block aside, or repairs it.
+    async fn not_downsampled(
+        &self,
+        due: Due,
+        view: &View,
+        error: JobError,
+        folder: &std::path::Path,
+        held: &mut Held,
+        outcome: &mut Outcome,
+    ) -> Result<(), JobFailure> {
+        let block = due.block;
+        let hint = match Trouble::from(error) {
+            Trouble::Suspect(finding) => Some(*finding),
+            Trouble::SuspectAll { .. } => None,
+            Trouble::Gone(_) | Trouble::Disagreement(_) => return Ok(()),
+            Trouble::Failed(failure) => return Err(failure),
+        };
+        let words = view.metas.get(&block).map(|meta| {
+            let group = crate::plan::groups([std::sync::Arc::clone(meta)]);
+            group.first().map(crate::plan::Group::words).unwrap_or_default()
+        });
+        let words = words.unwrap_or_default();
+        let during = During { from: From::Downsampling, group_words: &words, job: vec![block] };
+        match self.resolve_block(block, hint, folder, held, &during, outcome).await? {
+            Some(Resolved::Repaired(_) | Resolved::SetAside) | None => Ok(()),
+        }
+    }
+}
+
+impl std::convert::From<JobError> for Trouble {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Download(error) => super::sources::of_download(error),
+            JobError::Unsound { block, examination } => match judge(of_content(block, None, &examination)) {
+                Verdict::Repair(findings) | Verdict::SetAside(findings) => {
+                    let first = findings.into_iter().next();
+                    first.map_or(Trouble::SuspectAll { difference: String::new() }, |first| {
+                        Trouble::Suspect(Box::new(first))
+                    })
+                }
+                Verdict::Sound => Trouble::SuspectAll { difference: String::new() },
+            },
+            JobError::Source(error) => error.into(),
+            JobError::Write { source, .. } => source.into(),
+            JobError::Output { difference, .. } => {
+                Trouble::Failed(JobFailure::Output { sources: 1, difference })
+            }
+            JobError::Upload(error) => Trouble::Failed(JobFailure::Upload(error)),
+            JobError::Disk { source, .. } => Trouble::Failed(JobFailure::Disk(source)),
+        }
+    }
+}

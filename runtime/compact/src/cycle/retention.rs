@@ -1,0 +1,100 @@
+//! The queue of retention: what is too old is marked, unless the last samples of a range would go with it.
+
+use std::collections::BTreeMap;
+
+use block::View;
+use block::findings::{Finding, Severity};
+use error_kind::Kind;
+
+use super::Compactor;
+use super::claims::{Claimed, Held};
+use super::error::{JobFailure, QueueError};
+use super::health::KEPT;
+use super::outcome::{Outcome, Queue};
+use super::views::{Judged, chain};
+use crate::lineage::{Bucketful, Decision, Guard};
+
+impl Compactor {
+    /// Marks what is too old.
+    pub(super) async fn retain(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        match self.retain_blocks(&mut outcome).await {
+            Ok(()) => self.book().queue(Queue::Retention, self.now(), None),
+            Err(error) => self.queue_failed(Queue::Retention, &error, &mut outcome),
+        }
+        outcome
+    }
+
+    async fn retain_blocks(&self, outcome: &mut Outcome) -> Result<(), QueueError> {
+        if self.config.retention == block::Retention::default() {
+            return Ok(());
+        }
+        let view = self.views.fresh().await?;
+        let decision = self.decide_retention(&view);
+        for kept in &decision.held {
+            let finding = Finding::new(kept.block, Severity::Note, "retention-held", kept.to_string());
+            tracing::warn!(block = %kept.block, why = %kept, "kept a block that is too old");
+            self.book().block(&finding, None, KEPT, self.now(), Vec::new());
+        }
+        if decision.delete.is_empty() {
+            return Ok(());
+        }
+        let claim = |failure: JobFailure| QueueError::Claim(Box::new(failure));
+        let mut held = match self.claims.whole("retention").await.map_err(claim)? {
+            Claimed::Ours(held) => held,
+            Claimed::Taken { .. } => return Ok(()),
+        };
+        let done = self.mark_expired(&decision, &mut held, outcome).await;
+        held.release().await;
+        done.map_err(claim)
+    }
+
+    async fn mark_expired(
+        &self,
+        decision: &Decision,
+        held: &mut Held,
+        outcome: &mut Outcome,
+    ) -> Result<(), JobFailure> {
+        for expired in &decision.delete {
+            held.confirm().await?;
+            tracing::info!(id = %expired.block, details = expired.details, "applying retention: marking block for deletion");
+            if let Err(failure) = self.mark_for_deletion(expired.block, &expired.details, outcome).await {
+                let words = chain(&failure);
+                tracing::warn!(id = %expired.block, error = words, kind = ?failure.kind(), "a block that is too old was not marked");
+                outcome.failures.push((Queue::Retention, expired.block.to_string(), words));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is too old, and what of it has to stay.
+    pub(super) fn decide_retention(&self, view: &View) -> Decision {
+        let judged = Judged::of(view);
+        let mut unusable: BTreeMap<_, _> = judged
+            .findings
+            .iter()
+            .map(|finding| (finding.block, format!("{}: {}", finding.code, finding.detail)))
+            .collect();
+        let words = |reason: &block::NoCompactReason| crate::quarantine::reason_words(reason);
+        for (block, mark) in &view.no_compact_marks {
+            // A mark against large indices, or by hand, says nothing about what can be read.
+            if let block::NoCompactReason::Other(_) | block::NoCompactReason::BlockIndexOutOfOrderChunk =
+                &mark.reason
+            {
+                unusable.insert(*block, format!("{}: {}", words(&mark.reason), mark.details));
+            }
+        }
+        let metas = view.metas.values().map(AsRef::as_ref);
+        let bucketful = Bucketful {
+            metas: metas.filter(|meta| !view.deletion_marks.contains_key(&meta.id())).collect(),
+            no_downsample: view.no_downsample_marks.keys().copied().collect(),
+            unusable,
+        };
+        let guard = Guard {
+            retention: self.config.retention,
+            downsampling: self.config.downsampling,
+            as_thanos: self.config.halt_compat,
+        };
+        guard.decide(&bucketful, self.now())
+    }
+}

@@ -1,0 +1,61 @@
+//! From what was found to what is done: a verdict, and the words of the mark.
+
+use block::NoCompactReason;
+use block::findings::{Finding, Severity};
+use tsdb::block::ProblemKind;
+
+use crate::SourceFault;
+
+/// What is to be done with a block.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Nothing is wrong with it.
+    Sound,
+    /// All that is wrong is mended by writing it anew, without the loss of a sample.
+    Repair(Vec<Finding>),
+    /// Samples are lost, or could be. The first finding gives the reason.
+    SetAside(Vec<Finding>),
+}
+
+/// Codes that a compaction mends by itself, or that do no harm.
+const HARMLESS: [&str; 2] = ["empty-block", "series-no-name"];
+
+/// Judges what was found of one block.
+pub fn judge(mut findings: Vec<Finding>) -> Verdict {
+    findings.retain(|finding| finding.severity > Severity::Note && !HARMLESS.contains(&finding.code));
+    if findings.is_empty() {
+        return Verdict::Sound;
+    }
+    if findings.iter().all(|finding| finding.repairable) {
+        return Verdict::Repair(findings);
+    }
+    // What cannot be mended comes first, and of that the worst.
+    findings.sort_by_key(|finding| (finding.repairable, std::cmp::Reverse(finding.severity)));
+    Verdict::SetAside(findings)
+}
+
+/// The reason that stands in a no-compact mark: Thanos' word where it has one.
+pub(crate) fn no_compact_reason(code: &str) -> NoCompactReason {
+    match code {
+        "chunk-order" | "chunk-sample-order" => NoCompactReason::BlockIndexOutOfOrderChunk,
+        other => NoCompactReason::Other(other.to_owned()),
+    }
+}
+
+/// A reason as it stands in a mark.
+pub fn reason_words(reason: &NoCompactReason) -> String {
+    match serde_json::to_value(reason) {
+        Ok(serde_json::Value::String(words)) => words,
+        _ => String::new(),
+    }
+}
+
+/// The code of what a merge has met.
+pub(crate) fn code_of_fault(fault: &SourceFault) -> &'static str {
+    match fault {
+        SourceFault::Damaged(corruption) => ProblemKind::of(corruption).code(),
+        SourceFault::Unreadable { source, .. } => ProblemKind::of(source).code(),
+        SourceFault::Chunk { .. } => ProblemKind::ChunkData.code(),
+        SourceFault::Series { .. } => ProblemKind::SeriesOrder.code(),
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole cycles over buckets.
+
+mod recorded;
+mod world;
+mod zoo;
