@@ -4,8 +4,6 @@ use serde::{Deserialize, Serialize};
 use tsdb::BlockId;
 use tsdb::block::BlockMeta;
 
-use crate::merge;
-
 /// Where the samples of the sources went: what was read was written, deleted, outside or a duplicate.
 ///
 /// A chunk that a tombstone covers wholly counts as read and deleted.
@@ -65,18 +63,6 @@ impl SourceRead {
 }
 
 impl Account {
-    /// What a merge says of its sources, given in the same order.
-    pub fn of_merge<'a>(sources: impl IntoIterator<Item = &'a BlockMeta>, made: &merge::Account) -> Self {
-        let read = sources.into_iter().zip(&made.read);
-        Account {
-            read: read.map(|(meta, samples)| SourceRead::new(meta, *samples)).collect(),
-            deleted: made.deleted,
-            outside: made.outside,
-            duplicates: made.duplicates,
-            written: made.written,
-        }
-    }
-
     /// Whether it adds up, exactly.
     ///
     /// # Errors
