@@ -18,7 +18,7 @@ use crate::merge::merge;
 use crate::plan::{Job, Overlapping};
 use crate::quarantine::disagreement;
 use crate::verify::{
-    Account, OnDisk, Proof, Provenance, ReadAgainError, SourceRead, WhyNot, look_in_bucket, may_mark_emptied,
+    Account, OnDisk, Proof, Provenance, ReadAgainError, WhyNot, look_in_bucket, may_mark_emptied,
     may_mark_source, read_again,
 };
 use crate::{Target, Written};
@@ -250,14 +250,7 @@ impl Work {
             memory_bytes: self.memory_bytes,
         };
         let merged = merge(&self.sources, self.overlaps, &target, self.meta)?;
-        let read = self.sources.iter().zip(&merged.samples.read);
-        let account = Account {
-            read: read.map(|(source, samples)| SourceRead::new(source.meta(), *samples)).collect(),
-            deleted: merged.samples.deleted,
-            outside: merged.samples.outside,
-            duplicates: merged.samples.duplicates,
-            written: merged.samples.written,
-        };
+        let account = merged.samples;
         let Some(written) = merged.block else { return Ok(Made { account, block: None }) };
         let folder = self.parent.join(self.id.to_string());
         let found = read_again(self.fs.as_ref(), &folder).map_err(|error| match error {
