@@ -79,13 +79,12 @@ pub fn downsample(
         }
         before.clone_from(&labels);
         samples = samples.saturating_add(read_series(source, &mut scan, &mut maker).map_err(failed)?);
-        let made = maker.made();
-        if made.is_empty() {
+        let chunks: Vec<ChunkData<'_>> = maker.made().iter().map(chunk_data).collect();
+        if chunks.is_empty() {
             continue;
         }
-        let chunks: Vec<ChunkData<'_>> = made.iter().map(chunk_data).collect();
         let reference = writer.add_series(&labels, &chunks)?;
-        sizes.series(reference.0, labels.len(), made);
+        sizes.series(reference.0, labels.len(), &chunks);
     }
     let Some(meta) = writer.finish(meta, &Tombstones::default())? else { return Ok(None) };
     let written = Written { meta, series_max_bytes: sizes.series_max(), chunk_max_bytes: sizes.chunk_max };
@@ -118,9 +117,9 @@ fn read_series(
     made.map_err(|error| SourceFault::Chunk { labels: text_of(source, scan.series()), source: error })
 }
 
-fn chunk_data(made: &MadeChunk) -> ChunkData<'_> {
+fn chunk_data(made: MadeChunk<'_>) -> ChunkData<'_> {
     let MadeChunk { min_time, max_time, data } = made;
-    ChunkData { min_time: *min_time, max_time: *max_time, encoding: Encoding::Aggregate, data }
+    ChunkData { min_time, max_time, encoding: Encoding::Aggregate, data }
 }
 
 /// The rule that a series breaks: what an index asks of the labels, and that the chunks do not share time.
@@ -171,14 +170,14 @@ struct Sizes {
 
 impl Sizes {
     /// Takes a series that begins at `reference`; where it ends is known once the next one begins.
-    fn series(&mut self, reference: u32, labels: usize, made: &[MadeChunk]) {
+    fn series(&mut self, reference: u32, labels: usize, chunks: &[ChunkData<'_>]) {
         if let Some((before, _)) = self.last {
             let bytes = u64::from(reference.saturating_sub(before)).saturating_mul(16);
             self.series_max = self.series_max.max(bytes);
         }
-        let most = 16 + 10 * labels as u64 + 20 * made.len() as u64;
+        let most = 16 + 10 * labels as u64 + 20 * chunks.len() as u64;
         self.last = Some((reference, most));
-        let largest = made.iter().map(|chunk| chunk.data.len() as u64).max().unwrap_or(0);
+        let largest = chunks.iter().map(|chunk| chunk.data.len() as u64).max().unwrap_or(0);
         self.chunk_max = self.chunk_max.max(largest + CHUNK_OVERHEAD_BYTES);
     }
 

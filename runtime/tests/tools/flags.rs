@@ -93,9 +93,6 @@ fn every_subcommand_of_the_original_is_known() {
         assert_eq!(own.code, Some(0), "{name}: {}", own.err);
         assert!(own.out.contains("--objstore.config"), "{name}: {}", own.out);
     }
-    let refused = Bucket::new().run(&["downsample"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(refused.err.contains("comes with the compactor"), "{}", refused.err);
 }
 
 #[test]

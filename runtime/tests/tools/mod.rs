@@ -1,5 +1,6 @@
 //! `pronoiad tools` as a user calls it, on buckets and databases in folders.
 
+mod downsample;
 mod flags;
 mod generated;
 mod inspect;

@@ -7,7 +7,7 @@ use tsdb::chunk::{
 
 use super::floats::Running;
 use super::kept::Kept;
-use super::made::{ChunkInParts, MadeChunk, WINDOWS_MAX};
+use super::made::{ChunkInParts, Made, WINDOWS_MAX};
 use super::window::window_end;
 
 /// Makes chunks of aggregate chunks of floats; one serves all series.
@@ -15,9 +15,56 @@ use super::window::window_end;
 pub(super) struct AggregateMaker {
     narrow: Columns,
     counter: Columns,
+    windows: Windows,
     times: Vec<i64>,
     values: Vec<f64>,
     encoder: XorEncoder,
+}
+
+/// Which narrow windows become which wide ones.
+#[derive(Debug, Default)]
+struct Windows {
+    /// The times of the narrow ones.
+    narrow: Vec<i64>,
+    /// The ends of the wide ones; the last ends with the last narrow one.
+    ends: Vec<i64>,
+    /// How many narrow ones are in each.
+    sizes: Vec<usize>,
+}
+
+impl Windows {
+    /// Divides narrow windows that end at these times.
+    fn divide(&mut self, times: &[i64], length: i64) {
+        if self.narrow == times {
+            return;
+        }
+        self.narrow.clear();
+        self.narrow.extend_from_slice(times);
+        self.ends.clear();
+        self.sizes.clear();
+        let Some(last) = times.last() else { return };
+        let mut left = times;
+        while let Some(first) = left.first() {
+            // A chunk has no room for more: its last window takes all that is left.
+            let end = if self.ends.len() + 1 < WINDOWS_MAX { window_end(*first, length) } else { *last };
+            let end = end.min(*last);
+            let size = left.iter().take_while(|time| **time <= end).count().max(1);
+            self.ends.push(end);
+            self.sizes.push(size);
+            left = left.get(size..).unwrap_or_default();
+        }
+    }
+
+    /// Appends what `add` makes of the values of each wide window, beginning with `start`.
+    #[inline(always)]
+    fn fold(&self, values: &[f64], start: f64, add: impl Fn(f64, f64) -> f64, into: &mut Vec<f64>) {
+        let mut left = values;
+        for size in &self.sizes {
+            let Some((window, behind)) = left.split_at_checked(*size) else { return };
+            into.push(window.iter().fold(start, |folded, value| add(folded, *value)));
+            left = behind;
+        }
+    }
 }
 
 impl AggregateMaker {
@@ -30,9 +77,9 @@ impl AggregateMaker {
         chunks: &[AggregateChunk<'_>],
         kept: Kept<'_>,
         length: i64,
-        into: &mut Vec<MadeChunk>,
+        into: &mut Made,
     ) -> Result<u64, (usize, ChunkError)> {
-        let mut made = ChunkInParts::default();
+        let mut made = into.begin();
         let mut samples = 0.0;
         for aggregate in [Aggregate::Count, Aggregate::Sum, Aggregate::Min, Aggregate::Max] {
             self.narrow.clear();
@@ -42,22 +89,21 @@ impl AggregateMaker {
                 let read = kept.floats(part.encoding, part.data, &mut self.narrow);
                 read.map_err(|error| (number, part.place(error)))?;
             }
-            let (times, values) = (&self.narrow.timestamps, &self.narrow.values);
-            self.times.clear();
+            let values = &self.narrow.values;
+            self.windows.divide(&self.narrow.timestamps, length);
             self.values.clear();
-            let (times_out, values_out) = (&mut self.times, &mut self.values);
             match aggregate {
-                Aggregate::Min => fold(times, values, length, times_out, values_out, f64::MAX, lower),
-                Aggregate::Max => fold(times, values, length, times_out, values_out, -f64::MAX, higher),
-                _ => fold(times, values, length, times_out, values_out, 0.0, |sum, value| sum + value),
+                Aggregate::Min => self.windows.fold(values, f64::MAX, lower, &mut self.values),
+                Aggregate::Max => self.windows.fold(values, -f64::MAX, higher, &mut self.values),
+                _ => self.windows.fold(values, 0.0, |sum, value| sum + value, &mut self.values),
             }
             if aggregate == Aggregate::Count {
                 samples = values.iter().sum::<f64>();
             }
-            made.push_floats(aggregate, &mut self.encoder, &self.times, &self.values);
+            made.push_floats(aggregate, &mut self.encoder, &self.windows.ends, &self.values);
         }
         self.counter(chunks, kept, length, &mut made)?;
-        into.extend(made.finish());
+        made.finish();
         Ok(samples as u64)
     }
 
@@ -66,7 +112,7 @@ impl AggregateMaker {
         chunks: &[AggregateChunk<'_>],
         kept: Kept<'_>,
         length: i64,
-        made: &mut ChunkInParts,
+        made: &mut ChunkInParts<'_>,
     ) -> Result<(), (usize, ChunkError)> {
         let mut whole = Counter::new(kept);
         self.counter.clear();
@@ -79,26 +125,30 @@ impl AggregateMaker {
         }
         let (times, totals) = (&self.counter.timestamps, &self.counter.values);
         let Some((first_time, first)) = times.first().zip(totals.first()) else { return Ok(()) };
-        self.times.clear();
-        self.values.clear();
-        self.times.push(*first_time);
-        self.values.push(*first);
-        // Resets are gone; what is added up again is rounded as if they were not.
-        let mut running: Option<Running> = None;
-        let add = |_: f64, value: f64| match &mut running {
-            Some(running) => {
-                running.add(value);
-                running.total
-            }
-            None => running.insert(Running::begin(value)).total,
-        };
-        fold(times, totals, length, &mut self.times, &mut self.values, 0.0, add);
-        let (Some(first), Some(last)) = (self.times.get(1).copied(), self.times.last().copied()) else {
+        self.windows.divide(times, length);
+        let Some((first_end, last_end)) =
+            self.windows.ends.first().copied().zip(self.windows.ends.last().copied())
+        else {
             return Ok(());
         };
-        self.times.push(last);
+        self.values.clear();
+        self.values.push(*first);
+        // Resets are gone; what is added up again is rounded as if they were not.
+        let mut running = Running::begin(*first);
+        let (mut left, mut behind_first) = (totals.as_slice(), 1usize);
+        for size in &self.windows.sizes {
+            let Some((window, behind)) = left.split_at_checked(*size) else { break };
+            // The first sample sets the counter and adds nothing to it.
+            window.iter().skip(std::mem::take(&mut behind_first)).for_each(|total| running.add(*total));
+            self.values.push(running.total);
+            left = behind;
+        }
         self.values.push(whole.last_value);
-        made.push_counter(&mut self.encoder, &self.times, &self.values, first, last);
+        self.times.clear();
+        self.times.push(*first_time);
+        self.times.extend_from_slice(&self.windows.ends);
+        self.times.push(last_end);
+        made.push_counter(&mut self.encoder, &self.times, &self.values, first_end, last_end);
         Ok(())
     }
 }
@@ -109,37 +159,6 @@ fn lower(min: f64, value: f64) -> f64 {
 
 fn higher(max: f64, value: f64) -> f64 {
     if value > max { value } else { max }
-}
-
-/// Appends for each window its end and what `add` makes of its values, beginning with `start`; the last window ends with the last
-/// value.
-fn fold(
-    times: &[i64],
-    values: &[f64],
-    length: i64,
-    times_out: &mut Vec<i64>,
-    values_out: &mut Vec<f64>,
-    start: f64,
-    mut add: impl FnMut(f64, f64) -> f64,
-) {
-    let Some(last) = times.last() else { return };
-    let (mut end, mut folded, mut windows) = (None, start, 0usize);
-    for (time, value) in times.iter().zip(values) {
-        if end.is_none_or(|end| *time > end) {
-            if let Some(end) = end {
-                times_out.push(end);
-                values_out.push(folded);
-            }
-            folded = start;
-            windows += 1;
-            // A chunk has no room for more: its last window takes all that is left.
-            let next = if windows < WINDOWS_MAX { window_end(*time, length) } else { *last };
-            end = Some(next.min(*last));
-        }
-        folded = add(folded, *value);
-    }
-    times_out.extend(end);
-    values_out.push(folded);
 }
 
 /// A counter over several chunks, each of which begins with a raw value and repeats its last time with one. It does not go back in

@@ -5,7 +5,7 @@
 
 use tsdb::chunk::{Aggregate, XorEncoder};
 
-use super::made::{ChunkInParts, MadeChunk, WINDOWS_MAX};
+use super::made::{Made, WINDOWS_MAX};
 use super::window::{batches, window_end};
 
 /// Makes chunks of raw floats; one serves all series.
@@ -39,7 +39,7 @@ impl FloatMaker {
         values: &[f64],
         some_no_number: bool,
         length: i64,
-        into: &mut Vec<MadeChunk>,
+        into: &mut Made,
     ) -> u64 {
         let mut taken = 0;
         for batch in batches(times, length) {
@@ -64,10 +64,10 @@ impl FloatMaker {
         taken as u64
     }
 
-    fn batch(&mut self, mut times: &[i64], mut values: &[f64], length: i64, into: &mut Vec<MadeChunk>) {
+    fn batch(&mut self, mut times: &[i64], mut values: &[f64], length: i64, into: &mut Made) {
         while !times.is_empty() {
             let folded = self.windows.fold(times, values, length);
-            into.extend(self.windows.encode(&mut self.encoder));
+            self.windows.encode(&mut self.encoder, into);
             (times, values) =
                 (times.get(folded..).unwrap_or_default(), values.get(folded..).unwrap_or_default());
         }
@@ -145,10 +145,10 @@ impl Windows {
         folded
     }
 
-    fn encode(&self, encoder: &mut XorEncoder) -> Option<MadeChunk> {
+    fn encode(&self, encoder: &mut XorEncoder, into: &mut Made) {
         let ends = self.times.get(1..self.times.len().saturating_sub(1)).unwrap_or_default();
-        let (first, last) = (*ends.first()?, *ends.last()?);
-        let mut chunk = ChunkInParts::default();
+        let Some((first, last)) = ends.first().copied().zip(ends.last().copied()) else { return };
+        let mut chunk = into.begin();
         for (aggregate, values) in [
             (Aggregate::Count, &self.counts),
             (Aggregate::Sum, &self.sums),
@@ -158,6 +158,6 @@ impl Windows {
             chunk.push_floats(aggregate, encoder, ends, values);
         }
         chunk.push_counter(encoder, &self.times, &self.counters, first, last);
-        chunk.finish()
+        chunk.finish();
     }
 }

@@ -7,7 +7,7 @@ mod buckets;
 mod chunk;
 mod totals;
 
-use prom_model::{CUSTOM_BUCKETS_SCHEMA, FloatHistogram};
+use prom_model::{CUSTOM_BUCKETS_SCHEMA, CounterResetHint, FloatHistogram};
 use tsdb::chunk::{
     Aggregate, AggregateChunk, ChunkError, CounterReset, Encoding, HistogramColumns, Order, XorEncoder,
     decode_float_histograms,
@@ -15,7 +15,7 @@ use tsdb::chunk::{
 use tsdb::corruption::Fault;
 
 use super::kept::Kept;
-use super::made::MadeChunk;
+use super::made::Made;
 use super::window::{batches, window_end};
 use buckets::CommonBuckets;
 use chunk::HistogramChunk;
@@ -102,7 +102,7 @@ impl HistogramMaker {
         chunks: &[Stored<'_>],
         mut kept: Kept<'_>,
         length: i64,
-        into: &mut Vec<MadeChunk>,
+        into: &mut Made,
     ) -> Result<u64, (usize, ChunkError)> {
         let mut ends = batches(times, length).map(|batch| batch.end);
         let mut end = ends.next().unwrap_or(times.len());
@@ -110,8 +110,14 @@ impl HistogramMaker {
         let mut batch = std::mem::take(&mut self.batch);
         let mut finished: Vec<Vec<Sample>> = Vec::new();
         for (number, chunk) in chunks.iter().enumerate() {
+            let mut begins = true;
             self.each(*chunk, &mut kept, |_, columns, place| {
-                if let Some(sample) = columns.get(place).filter(|(_, histogram)| !histogram.sum.is_nan()) {
+                if let Some(mut sample) = columns.get(place).filter(|(_, histogram)| !histogram.sum.is_nan())
+                {
+                    if begins {
+                        begin_chunk(&mut sample.1);
+                    }
+                    begins = false;
                     batch.push(sample);
                 }
                 seen += 1;
@@ -135,7 +141,7 @@ impl HistogramMaker {
         Ok(taken)
     }
 
-    fn raw_batch(&mut self, samples: &[Sample], length: i64, into: &mut Vec<MadeChunk>) {
+    fn raw_batch(&mut self, samples: &[Sample], length: i64, into: &mut Made) {
         let Some((last, _)) = samples.last() else { return };
         let mut totals = Totals::new(CommonBuckets::of(samples));
         let mut chunk = HistogramChunk::default();
@@ -153,7 +159,7 @@ impl HistogramMaker {
             }
             left = behind;
         }
-        into.extend(chunk.finish(&mut self.encoder));
+        chunk.finish(&mut self.encoder, into);
     }
 
     /// What the histograms of an aggregate chunk have in common; `None` where it has floats.
@@ -183,7 +189,7 @@ impl HistogramMaker {
         chunks: &[AggregateChunk<'_>],
         mut kept: Kept<'_>,
         length: i64,
-        into: &mut Vec<MadeChunk>,
+        into: &mut Made,
     ) -> Result<u64, (usize, ChunkError)> {
         let mut windows = Narrow::default();
         for (number, chunk) in chunks.iter().enumerate() {
@@ -211,7 +217,7 @@ impl HistogramMaker {
             }
             at = next;
         }
-        into.extend(chunk.finish(&mut self.encoder));
+        chunk.finish(&mut self.encoder, into);
         Ok(taken as u64)
     }
 
@@ -233,8 +239,12 @@ impl HistogramMaker {
             Stored { encoding: counter.encoding, data: counter.data },
             kept,
             |time, columns, place| {
+                let mut sample = columns.get(place);
+                if let Some((_, histogram)) = sample.as_mut().filter(|_| times.is_empty()) {
+                    begin_chunk(histogram);
+                }
                 times.push(time);
-                into.counters.extend(columns.get(place));
+                into.counters.extend(sample);
             },
         );
         counted.map_err(|error| counter.place(error))?;
@@ -262,6 +272,13 @@ impl HistogramMaker {
         }
         into.counts.append(&mut columns.values);
         Ok(())
+    }
+}
+
+/// The first sample of a chunk that is kept: that there was no reset is said of those before it in the chunk, which are gone.
+fn begin_chunk(histogram: &mut FloatHistogram) {
+    if histogram.counter_reset_hint == CounterResetHint::NotCounterReset {
+        histogram.counter_reset_hint = CounterResetHint::Unknown;
     }
 }
 

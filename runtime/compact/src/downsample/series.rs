@@ -8,7 +8,7 @@ use super::aggregates::AggregateMaker;
 use super::floats::FloatMaker;
 use super::histograms::{Family, HistogramMaker, Stored};
 use super::kept::Kept;
-use super::made::MadeChunk;
+use super::made::{Made, MadeChunk};
 use super::window::chunk_count;
 
 /// Makes the chunks of series; one serves all series of a block.
@@ -27,7 +27,7 @@ pub(super) struct SeriesMaker {
     /// The chunks of a run as they are stored, one behind the other, and where each ends.
     stored: Vec<u8>,
     ends: Vec<StoredEnd>,
-    made: Vec<MadeChunk>,
+    made: Made,
 }
 
 /// A chunk of a run.
@@ -90,7 +90,7 @@ impl SeriesMaker {
             times: Vec::new(),
             stored: Vec::new(),
             ends: Vec::new(),
-            made: Vec::new(),
+            made: Made::default(),
         }
     }
 
@@ -110,7 +110,7 @@ impl SeriesMaker {
     }
 
     /// The chunks of the series that was read last.
-    pub(super) fn made(&self) -> &[MadeChunk] {
+    pub(super) const fn made(&self) -> &Made {
         &self.made
     }
 
@@ -202,9 +202,8 @@ impl Reading<'_> {
         let mut reading = maker.begin(self.kept.deleted());
         reading.raw(chunk, encoding)?;
         reading.finish()?;
-        for MadeChunk { min_time, max_time, data } in maker.made() {
+        for MadeChunk { min_time, max_time, data } in maker.made().iter() {
             let (number, encoding) = (chunk.number, Encoding::Aggregate.as_u8());
-            let (min_time, max_time) = (*min_time, *max_time);
             self.windows(SourceChunk { number, min_time, max_time, encoding, data })?;
         }
         Ok(())
@@ -231,7 +230,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn make_into(&mut self, made: &mut Vec<MadeChunk>) -> Result<u64, Broken> {
+    fn make_into(&mut self, made: &mut Made) -> Result<u64, Broken> {
         match &self.run {
             Run::Nothing => Ok(0),
             Run::Floats => {
@@ -253,7 +252,7 @@ impl Reading<'_> {
     }
 
     /// Makes wider windows; chunks of narrower ones are never divided.
-    fn wider(&mut self, made: &mut Vec<MadeChunk>) -> Result<u64, Broken> {
+    fn wider(&mut self, made: &mut Made) -> Result<u64, Broken> {
         let (mut histograms, mut aggregates) =
             (std::mem::take(&mut self.maker.histograms), std::mem::take(&mut self.maker.aggregates));
         let held = self.maker.held();
@@ -270,7 +269,7 @@ impl Reading<'_> {
         let mut samples = 0u64;
         for (at, batch) in chunks.chunks((chunks.len() / wanted).max(1)).enumerate() {
             let deleted = self.kept.deleted();
-            let kept = Kept::behind(deleted, made.last().map(|chunk| chunk.max_time));
+            let kept = Kept::behind(deleted, made.last_time());
             let taken = match self.run {
                 Run::HistogramWindows(_) => histograms.of_windows(batch, kept, to, made),
                 _ => aggregates.make(batch, kept, to, made),

@@ -91,14 +91,14 @@ fn subcommand<F: Args>(name: &'static str) -> Command {
 /// Runs the subcommand.
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
-    runtime.block_on(dispatch(matches))
+    let done = runtime.block_on(dispatch(matches));
+    // Work on the disk that was given up is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 async fn dispatch(matches: &ArgMatches) -> anyhow::Result<()> {
     let Some((name, arguments)) = matches.subcommand() else { return Ok(()) };
-    if name == "downsample" {
-        return downsample::run(&flags(arguments)?);
-    }
     let yaml = ObjstoreFlags::from_arg_matches(arguments)?.yaml()?;
     let mut registry = Registry::default();
     let tool = Tool::new(open("objstore.config", &yaml, &mut registry)?);
@@ -113,6 +113,7 @@ async fn dispatch(matches: &ArgMatches) -> anyhow::Result<()> {
         "rewrite" => rewrite::run(flags(arguments)?, arguments, &tool).await,
         "upload-blocks" => upload_blocks::run(flags(arguments)?, &tool).await,
         "retention" => retention::run(flags(arguments)?, &tool).await,
+        "downsample" => downsample::run(flags(arguments)?, tool, registry).await,
         _ => Ok(()),
     }
 }

@@ -149,6 +149,11 @@ impl AggregateChunkBuilder {
         AggregateChunkBuilder::default()
     }
 
+    /// Begins an aggregate chunk behind bytes that stay as they are.
+    pub const fn behind(bytes: Vec<u8>) -> Self {
+        AggregateChunkBuilder { bytes, next: 0 }
+    }
+
     /// Adds the chunk of an aggregate. Those before it that were not added are absent; says `false` and does nothing if it, or
     /// one behind it, is there already, if the chunk is empty, or if it is itself an aggregate chunk.
     pub fn push(&mut self, aggregate: Aggregate, encoding: Encoding, data: &[u8]) -> bool {
@@ -164,7 +169,7 @@ impl AggregateChunkBuilder {
         true
     }
 
-    /// The chunk.
+    /// The chunk, behind the bytes with which it was begun.
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.bytes.resize(self.bytes.len() + 5 - self.next, 0);
         self.bytes

@@ -3,7 +3,7 @@
 use prom_model::FloatHistogram;
 use tsdb::chunk::{Aggregate, Appended, Encoding, FloatHistogramAppender, XorEncoder};
 
-use crate::downsample::made::{ChunkInParts, MadeChunk, WINDOWS_MAX};
+use crate::downsample::made::{Made, WINDOWS_MAX};
 
 /// The windows so far.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl HistogramChunk {
         sum: &FloatHistogram,
         counter: &FloatHistogram,
         encoder: &mut XorEncoder,
-        into: &mut Vec<MadeChunk>,
+        into: &mut Made,
     ) {
         let buckets = [sum, counter].map(|histogram| (histogram.schema, histogram.zero_threshold));
         let appended = match &mut self.histograms {
@@ -37,7 +37,7 @@ impl HistogramChunk {
             _ => false,
         };
         if !appended {
-            into.extend(std::mem::take(self).finish(encoder));
+            std::mem::take(self).finish(encoder, into);
             let begin = |histogram: &FloatHistogram| {
                 let first = FloatHistogramAppender::begin(None, time, histogram);
                 // As if it went on after itself: of the counter it is known that there was no reset.
@@ -50,14 +50,14 @@ impl HistogramChunk {
         self.counts.push(count);
     }
 
-    /// The chunk; `None` where it has no windows.
-    pub(super) fn finish(self, encoder: &mut XorEncoder) -> Option<MadeChunk> {
-        let (sums, counters) = self.histograms?;
-        let (first, last) = (*self.times.first()?, *self.times.last()?);
-        let mut chunk = ChunkInParts::default();
+    /// Adds the chunk to those that were made, unless it has no windows.
+    pub(super) fn finish(self, encoder: &mut XorEncoder, into: &mut Made) {
+        let Some((sums, counters)) = self.histograms else { return };
+        let Some((first, last)) = self.times.first().copied().zip(self.times.last().copied()) else { return };
+        let mut chunk = into.begin();
         chunk.push_floats(Aggregate::Count, encoder, &self.times, &self.counts);
         chunk.push(Aggregate::Sum, Encoding::FloatHistogram, sums.bytes(), first, last);
         chunk.push(Aggregate::Counter, Encoding::FloatHistogram, counters.bytes(), first, last);
-        chunk.finish()
+        chunk.finish();
     }
 }
