@@ -87,6 +87,13 @@ impl Running {
         Running { total: value, last: value }
     }
 
+    /// What becomes of it when `first` is added is what [`Running::begin`] makes of it.
+    const fn before(first: f64) -> Self {
+        // Nothing is changed by -0, and as a fall the value is added as it is; only infinity is below nothing.
+        let last = if first == f64::INFINITY { f64::NEG_INFINITY } else { f64::INFINITY };
+        Running { total: -0.0, last }
+    }
+
     #[inline(always)]
     pub(super) fn add(&mut self, value: f64) {
         self.total += if value < self.last { value } else { value - self.last };
@@ -108,9 +115,7 @@ impl Windows {
         };
         self.times.push(*first_time);
         self.counters.push(*first_value);
-        let mut counter = Running::begin(*first_value);
-        // The first sample sets the counter and adds nothing to it.
-        let mut counted = values.iter().skip(1);
+        let mut counter = Running::before(*first_value);
         let (mut left, mut folded, mut last_value) = (values, 0usize, *first_value);
         while let Some(ahead) = times.get(folded..)
             && let Some(first) = ahead.first()
@@ -125,9 +130,6 @@ impl Windows {
                 sum += *value;
                 min = if *value < min { *value } else { min };
                 max = if *value > max { *value } else { max };
-            }
-            let fresh = if folded == 0 { samples - 1 } else { samples };
-            for value in counted.by_ref().take(fresh) {
                 counter.add(*value);
             }
             self.times.push(end);
@@ -159,5 +161,24 @@ impl Windows {
         }
         chunk.push_counter(encoder, &self.times, &self.counters, first, last);
         chunk.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_begins_with_its_first_value_to_the_bit() {
+        for first in [0.0, -0.0, 1.5, -7.0, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, 5e-324] {
+            let mut counter = Running::before(first);
+            counter.add(first);
+            let begun = Running::begin(first);
+            assert_eq!(
+                (counter.total.to_bits(), counter.last.to_bits()),
+                (begun.total.to_bits(), begun.last.to_bits()),
+                "{first}"
+            );
+        }
     }
 }

@@ -15,9 +15,10 @@ use tsdb::Corruption;
 use tsdb::block::{BlockReader, Counts, Examination, examine};
 use tsdb::fs::Fs;
 
-use super::check;
+use super::files::files_of;
 use super::select::sources;
 use super::{Downsampled, downsample};
+use crate::verify::{compare_downsampled, read_again};
 use crate::{SourceError, SourceFault, Target, WriteError};
 
 /// The extension that hides a block whose samples are in another format too; what is made here is not.
@@ -241,7 +242,7 @@ impl Work {
             JobError::Source(SourceError { block, reason: SourceFault::Damaged(corruption) })
         };
         if !self.accept_malformed_index {
-            let files = check::files(self.fs.as_ref(), &self.folder);
+            let files = files_of(self.fs.as_ref(), &self.folder);
             let files = files.map_err(|source| JobError::Disk { block, source })?;
             let examination = examine(&files, meta.min_time, meta.max_time);
             if examination.problems.iter().any(|problem| problem.kind.is_damage()) {
@@ -262,35 +263,43 @@ impl Work {
             source => JobError::Write { block, source },
         })?;
         let Some(made) = made else { return Ok(None) };
-        self.look_again(&made)?;
+        self.look_again(&reader, &made)?;
         Ok(Some(made))
     }
 
-    /// Reads the new block again.
-    fn look_again(&self, made: &Downsampled) -> Result<(), JobError> {
+    /// Reads the new block again, and compares it window by window with the source.
+    fn look_again(&self, source: &BlockReader, made: &Downsampled) -> Result<(), JobError> {
         let block = self.source.id();
         let folder = self.parent.join(self.id.to_string());
-        let files = check::files(self.fs.as_ref(), &folder);
-        let files = files.map_err(|source| JobError::Disk { block, source })?;
-        let differs = |difference: String| Err(JobError::Output { block, difference });
-        let (min_time, max_time) = (self.source.block.min_time, self.source.block.max_time);
-        let Examination { problems, counts } = examine(&files, min_time, max_time);
-        // What is broken in the labels of the source, is so in the new block.
-        let new = problems.iter().find(|problem| problem.kind.is_damage());
-        if let Some(problem) = new.filter(|_| !self.accept_malformed_index) {
-            return differs(format!("{}: {}", problem.kind.code(), problem.examples.join("; ")));
+        let differs = |difference: String| JobError::Output { block, difference };
+        let told = |error: &dyn std::error::Error| differs(report(error));
+        let found = read_again(self.fs.as_ref(), &folder).map_err(|error| told(&error))?;
+        // What is broken in the source and was accepted, may be broken in the new block.
+        if found.damages > 0 && !self.accept_malformed_index {
+            return Err(differs(found.words.join("; ")));
         }
-        let Counts { series, chunks, samples, .. } = counts;
+        let Counts { series, chunks, samples, .. } = found.counts;
         let stats = &made.written.meta.stats;
         if (series, chunks, samples) != (stats.num_series, stats.num_chunks, stats.num_samples) {
-            return differs(format!(
-                "{series} series, {chunks} chunks, {samples} samples instead of {stats:?}"
-            ));
+            let found = format!("{series} series, {chunks} chunks, {samples} samples instead of {stats:?}");
+            return Err(differs(found));
         }
-        let counted = check::raw_samples(self.fs.as_ref(), &folder);
-        match counted.map_err(|corruption| JobError::Output { block, difference: corruption.to_string() })? {
+        let output = BlockReader::open(self.fs.as_ref(), &folder).map_err(|error| told(&error))?;
+        match compare_downsampled(source, self.to.0, &output).map_err(|error| told(&error))? {
             counted if counted == made.samples => Ok(()),
-            counted => differs(format!("its counts come to {counted}, {} samples were read", made.samples)),
+            counted => Err(differs(format!("it counts {counted} samples, and was made of {}", made.samples))),
         }
     }
+}
+
+/// An error with its causes.
+fn report(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

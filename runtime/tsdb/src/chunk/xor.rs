@@ -84,15 +84,15 @@ impl XorValue {
         // The window's start has five bits in the stream.
         let leading = (changed.leading_zeros() as u8).min(31);
         let trailing = changed.trailing_zeros() as u8;
-        // Without a window `leading` is below it.
-        let (code, code_bits) = if leading >= self.leading && trailing >= self.trailing {
-            (code << 2 | 0b10, code_bits + 2)
-        } else {
-            (self.leading, self.trailing) = (leading, trailing);
-            // 64 does not fit into six bits and stands there as 0.
-            let significant = u64::from(64 - leading - trailing) & 63;
-            (code << 13 | 0b11 << 11 | u64::from(leading) << 6 | significant, code_bits + 13)
-        };
+        // Without a window `leading` is below it. Which of the two it is, follows no rule; so there is no branch to be guessed.
+        let inside = leading >= self.leading && trailing >= self.trailing;
+        // 64 does not fit into six bits and stands there as 0.
+        let significant = u64::from(64 - leading - trailing) & 63;
+        let described = code << 13 | 0b11 << 11 | u64::from(leading) << 6 | significant;
+        let code = std::hint::select_unpredictable(inside, code << 2 | 0b10, described);
+        let code_bits = code_bits + std::hint::select_unpredictable(inside, 2, 13);
+        self.leading = std::hint::select_unpredictable(inside, self.leading, leading);
+        self.trailing = std::hint::select_unpredictable(inside, self.trailing, trailing);
         let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
         let changed = changed >> self.trailing;
         if code_bits + significant <= 57 {
