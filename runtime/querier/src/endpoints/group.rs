@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::Error;
 use tonic::{Code, Status};
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 use crate::discovery::{Lookup, resolve_group};
 
@@ -124,7 +124,11 @@ impl Service<Request<Body>> for Group {
                     Err(status) => return Ok(status.into_http()),
                 };
                 let body = Body::new(http_body_util::Full::new(body.clone()));
-                let answer = channel.call(Request::from_parts(head.clone(), body)).await;
+                let request = Request::from_parts(head.clone(), body);
+                let answer = match channel.ready().await {
+                    Ok(ready) => ready.call(request).await,
+                    Err(error) => Err(error),
+                };
                 let is_unreached = match &answer {
                     Ok(response) => Status::from_header_map(response.headers())
                         .is_some_and(|status| status.code() == Code::Unavailable),

@@ -5,5 +5,6 @@ mod completeness;
 mod endpoints;
 mod evaluate;
 mod fleet;
+mod groups;
 mod recorded;
 mod selections;
