@@ -8,5 +8,6 @@ mod readback;
 mod reload;
 mod schemas;
 mod shards;
+mod split_blocks;
 mod trees;
 mod up;
