@@ -1,5 +1,6 @@
 //! The components that this build contains: one file per component, which turns flags into a configuration and runs it.
 
+mod compact;
 mod query;
 mod reloader;
 mod sidecar;
@@ -21,6 +22,7 @@ pub(crate) const PLANNED: [&str; 9] =
 /// The command line of each component of this build, and what runs it.
 pub(crate) fn components() -> Vec<(Command, Run)> {
     vec![
+        (compact::command(), compact::run),
         (query::command(), query::run),
         (reloader::command(), reloader::run),
         (sidecar::command(), sidecar::run),

@@ -33,7 +33,7 @@ mod views;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use block::{FetcherMetrics, PartialUploads};
+use block::{FetcherMetrics, PartialUploads, View};
 use objstore::{BucketRef, Chance};
 use prom_model::{Clock, TimestampMs};
 use tsdb::BlockId;
@@ -123,6 +123,11 @@ impl Compactor {
     /// How the groups, the blocks and the queues are.
     pub fn health(&self) -> Health {
         self.book().health(self.clock.now())
+    }
+
+    /// The blocks that it works with, as they were seen last; none before the first look.
+    pub async fn last_view(&self) -> Option<Arc<View>> {
+        self.views.last().await
     }
 
     fn now(&self) -> TimestampMs {

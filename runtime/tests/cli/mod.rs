@@ -19,7 +19,10 @@ fn version_and_help_go_to_standard_output() {
     assert!(help.status.success() && help.stderr.is_empty());
     let help = text(&help.stdout);
     assert!(help.contains("Usage: pronoiad <COMPONENT> [FLAGS]"), "{help}");
-    assert!(help.contains("Components in this build: query, reloader, sidecar, store, tools"), "{help}");
+    assert!(
+        help.contains("Components in this build: compact, query, reloader, sidecar, store, tools"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -37,14 +40,14 @@ fn without_a_component_the_help_says_what_is_missing() {
 fn an_unknown_component_is_a_usage_error_that_lists_what_there_is() {
     for (name, want) in [
         ("quary", "error: unknown component `quary`\ndid you mean `query`?\n"),
-        ("compact", "error: unknown component `compact`\n`compact` is planned, but not part of this build\n"),
+        ("receive", "error: unknown component `receive`\n`receive` is planned, but not part of this build\n"),
         ("zebra", "error: unknown component `zebra`\n"),
     ] {
         let output = pronoiad(&[name, "--http-address=127.0.0.1:0"]);
         assert_eq!(output.status.code(), Some(2), "{name}");
         assert_eq!(
             text(&output.stderr),
-            format!("{want}Components in this build: query, reloader, sidecar, store, tools\n")
+            format!("{want}Components in this build: compact, query, reloader, sidecar, store, tools\n")
         );
         assert!(output.stdout.is_empty());
     }

@@ -76,6 +76,11 @@ impl Views {
         *last = Some((number, Arc::clone(&view)));
         Ok(view)
     }
+
+    /// What the last look saw.
+    pub(super) async fn last(&self) -> Option<Arc<View>> {
+        self.last.lock().await.as_ref().map(|(_, view)| Arc::clone(view))
+    }
 }
 
 /// What the metadata of a bucket say about its blocks, before any of them is read.

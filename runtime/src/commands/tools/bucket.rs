@@ -9,6 +9,7 @@ mod inspect;
 mod ls;
 mod mark;
 mod open;
+mod plan;
 mod put;
 mod replicate;
 mod retention;
@@ -75,6 +76,7 @@ pub(crate) fn command() -> Command {
         .subcommand(subcommand::<ls::Flags>("ls"))
         .subcommand(subcommand::<inspect::Flags>("inspect"))
         .subcommand(subcommand::<mark::Flags>("mark"))
+        .subcommand(subcommand::<plan::Flags>("plan"))
         .subcommand(subcommand::<web::Flags>("web"))
         .subcommand(subcommand::<replicate::Flags>("replicate"))
         .subcommand(subcommand::<cleanup::Flags>("cleanup"))
@@ -107,6 +109,7 @@ async fn dispatch(matches: &ArgMatches) -> anyhow::Result<()> {
         "ls" => ls::run(flags(arguments)?, &tool).await,
         "inspect" => inspect::run(flags(arguments)?, &tool).await,
         "mark" => mark::run(flags(arguments)?, &tool).await,
+        "plan" => plan::run(flags(arguments)?, &tool, registry).await,
         "web" => web::run(flags(arguments)?, tool, registry).await,
         "replicate" => replicate::run(flags(arguments)?, tool, registry).await,
         "cleanup" => cleanup::run(flags(arguments)?, &tool).await,
