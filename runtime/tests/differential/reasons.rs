@@ -16,6 +16,8 @@ const ORDER: &str = "the order of equal values is that of Go's unstable sort, wh
 const NAME: &str = "atan2 takes the name off since 3.0";
 const MATCHES: &str = "a comparison refuses several matches also where it filters them since 3.0";
 const LOOKBACK: &str = "the lookback of timestamp() with @ and an offset is counted from another time";
+const OVERFLOW: &str = "a compensated sum that overflows is infinite since 3.0, and was NaN";
+pub(super) const VARIES: &str = "Prometheus gives our answer too, when it is asked again";
 const FIXED: &str = "a range with @ moved with the steps of predict_linear before 3.0";
 
 /// The reason for a difference of a part; `largest` is the largest finite magnitude that it works on.
@@ -49,7 +51,10 @@ fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Res
     match call.function.name {
         "sum_over_time" | "avg_over_time" | "deriv" if near(theirs, ours, largest) => Ok(SUMS),
         "predict_linear" if near(theirs, ours, largest) => Ok(SUMS),
-        "predict_linear" if fixed() && (moves_evenly(theirs, ours) || none_finite(ours)) => Ok(FIXED),
+        "predict_linear" if fixed() && (moves_evenly(theirs, ours, largest) || none_finite(ours)) => {
+            Ok(FIXED)
+        }
+        "stddev_over_time" | "stdvar_over_time" if each(theirs, ours, overflow) => Ok(OVERFLOW),
         "stddev_over_time" | "stdvar_over_time" => deviation(theirs, ours, largest),
         "rate" | "increase" if each(theirs, ours, zero_point) => Ok(ZERO),
         "sort" | "sort_desc" if same_values_in_order(theirs, ours) => Ok(ORDER),
@@ -106,6 +111,10 @@ fn deviation(theirs: &[Series], ours: &[Series], largest: f64) -> Result<&'stati
     each(theirs, ours, odd).then_some(VARIANCE).ok_or(())
 }
 
+fn overflow(theirs: f64, ours: f64) -> bool {
+    theirs.is_nan() && ours == f64::INFINITY
+}
+
 /// Whether the older value counts from a zero point that lies further back, but not further than the time covered.
 fn zero_point(theirs: f64, ours: f64) -> bool {
     0.0 < ours && ours < theirs && theirs <= ours * 2.2
@@ -152,26 +161,25 @@ fn same_where_both(theirs: &[Series], ours: &[Series]) -> bool {
     })
 }
 
-/// Whether the older values move away from ours by the same amount with each step.
-fn moves_evenly(theirs: &[Series], ours: &[Series]) -> bool {
+/// Whether the older values move away from ours by the same amount with each step; at some steps there may be none.
+fn moves_evenly(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
     theirs.len() == ours.len()
         && theirs.iter().zip(ours).all(|((labels, points), (own_labels, own))| {
-            let gaps: Vec<(f64, f64)> = points
+            let own: BTreeMap<&str, &str> = own.iter().map(|(time, value)| (&**time, &**value)).collect();
+            let gaps: Option<Vec<(f64, f64)>> = points
                 .iter()
-                .zip(own)
-                .map(|((time, value), (_, own))| (number(time), number(value) - number(own)))
+                .map(|(time, value)| Some((number(time), number(value) - number(own.get(&**time)?))))
                 .collect();
-            let times = points.iter().map(|(time, _)| time).eq(own.iter().map(|(time, _)| time));
-            labels == own_labels && times && is_line(&gaps)
+            labels == own_labels && gaps.is_some_and(|gaps| is_line(&gaps, largest))
         })
 }
 
-fn is_line(points: &[(f64, f64)]) -> bool {
+fn is_line(points: &[(f64, f64)], scale: f64) -> bool {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return true };
     let slope = if last.0 > first.0 { (last.1 - first.1) / (last.0 - first.0) } else { 0.0 };
     let largest = points.iter().fold(0.0_f64, |largest, (_, gap)| largest.max(gap.abs()));
     points.iter().all(|(time, gap)| {
         let expected = first.1 + slope * (time - first.0);
-        (gap - expected).abs() <= 1e-6 * largest
+        (gap - expected).abs() <= 1e-6 * largest + 1e-9 * scale
     })
 }
