@@ -23,6 +23,7 @@ pub(super) struct Groups {
     chain: Chain,
     penalty: Penalty,
     encoder: Encoder,
+    rows: Vec<u32>,
 }
 
 impl Groups {
@@ -36,6 +37,7 @@ impl Groups {
             chain: Chain::default(),
             penalty: Penalty::default(),
             encoder: Encoder::default(),
+            rows: Vec::new(),
         }
     }
 
@@ -110,6 +112,11 @@ impl Groups {
             false => (self.decoded.times(), self.decoded.parts()),
         };
         let rows = match self.overlaps {
+            Overlaps::OneToOne if aggregates => {
+                let duplicates = self.windows.first_of_each(&mut self.rows);
+                gathered.account.duplicates = gathered.account.duplicates.saturating_add(duplicates);
+                &self.rows
+            }
             Overlaps::OneToOne => {
                 // The first chunk gets the turn last.
                 let (first, others) = parts.split_at_checked(1).unwrap_or_default();

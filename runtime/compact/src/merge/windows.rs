@@ -1,7 +1,11 @@
 //! The windows of aggregate chunks that are to be merged: what is said of one window comes from one chunk, all aggregates of it.
 //!
 //! Where the turn goes is decided on the aggregate `count`, which has all windows. Thanos decides for each aggregate alone, which
-//! comes to the same, and loses a window of all aggregates but `count` at each cut.
+//! comes to the same, but loses a window of all aggregates but `count` at each cut; 1:1 it cannot merge aggregates at all.
+//!
+//! The counter of a chunk begins with a raw value and has no resets: what it counted before a reset is still in it. So values of
+//! two chunks cannot stand behind one another as they are. Where the turn passes, what the next chunk counted since the last
+//! window that both have is added to what there was; the raw value stands at the very end, for whatever follows.
 
 use prom_model::FloatHistogram;
 use tsdb::chunk::{
@@ -15,8 +19,6 @@ use super::gather::Chunk;
 
 /// The aggregates beside `count`.
 const OTHERS: [Aggregate; 4] = [Aggregate::Sum, Aggregate::Min, Aggregate::Max, Aggregate::Counter];
-/// The place of the counter in [`OTHERS`].
-const COUNTER: usize = 3;
 
 /// Windows of several chunks; its memory is used again.
 #[derive(Debug, Default)]
@@ -91,16 +93,70 @@ impl Column {
             _ => Value::Absent,
         }
     }
+}
 
-    /// Whether a counter was reset in it.
-    fn has_resets(&self) -> bool {
-        match self {
-            Column::Floats(columns) => match columns.values.as_slice() {
-                [.., before, last] => before.to_bits() != last.to_bits(),
-                _ => false,
-            },
-            _ => false,
+/// Puts the counters of several chunks together.
+#[derive(Debug, Default)]
+struct Counting {
+    /// The windows that came out, with their values.
+    out: Vec<(i64, f64)>,
+    /// The chunk from which the last one is.
+    chunk: usize,
+    /// What is added to the values of that chunk.
+    shift: f64,
+}
+
+impl Counting {
+    /// The value of a window of chunk `at`, where it is a float.
+    fn count(&mut self, columns: &[[Column; 4]], at: usize, time: i64, value: f64) -> f64 {
+        let counter = |at: usize| columns.get(at).map(|[.., counter]| counter);
+        if let Some((before, last)) = self.out.last().copied()
+            && self.chunk != at
+            && let (Some(from), Some(to)) = (counter(self.chunk), counter(at))
+        {
+            let shift = self.common(to, time).or_else(|| self.common_later(from, to, before));
+            // Of blocks that saw different samples one may have counted less; what was counted stays.
+            self.shift = shift.map_or_else(
+                || {
+                    let raw = match from.raw_end(before) {
+                        Value::Float(raw) => raw,
+                        _ => last,
+                    };
+                    // A counter that is lower than before was reset.
+                    if value >= raw { last - raw } else { last }
+                },
+                |shift| shift.max(last - value),
+            );
         }
+        let value = if self.shift == 0.0 { value } else { value + self.shift };
+        self.out.push((time, value));
+        self.chunk = at;
+        value
+    }
+
+    /// How far a chunk is behind what came out, by the last window before `time` that both have.
+    fn common(&self, counter: &Column, time: i64) -> Option<f64> {
+        let before = counter.times().partition_point(|other| *other < time);
+        let times = counter.times().get(..before).unwrap_or_default();
+        times.iter().rev().find_map(|time| {
+            let place = self.out.binary_search_by_key(time, |(time, _)| *time).ok()?;
+            match (self.out.get(place), counter.of(*time)) {
+                (Some((_, out)), Value::Float(value)) => Some(out - value),
+                _ => None,
+            }
+        })
+    }
+}
+
+impl Counting {
+    /// As [`Counting::common`], by the first window behind `before` that the chunk which had the turn has too.
+    fn common_later(&self, from: &Column, to: &Column, before: i64) -> Option<f64> {
+        let behind = from.times().partition_point(|other| *other <= before);
+        let times = from.times().get(behind..).unwrap_or_default();
+        times.iter().find_map(|time| match (from.of(*time), to.of(*time)) {
+            (Value::Float(one), Value::Float(other)) => Some(one + self.shift - other),
+            _ => None,
+        })
     }
 }
 
@@ -148,6 +204,16 @@ impl Windows {
         &self.parts
     }
 
+    /// Puts into `rows` of each time the row of the first chunk that has it. Gives how many others there are.
+    pub(super) fn first_of_each(&self, rows: &mut Vec<u32>) -> u64 {
+        let times = &self.counts.timestamps;
+        rows.clear();
+        rows.extend((0u32..).take(times.len()));
+        rows.sort_unstable_by_key(|row| (times.get(*row as usize), *row));
+        rows.dedup_by_key(|row| times.get(*row as usize));
+        times.len().saturating_sub(rows.len()) as u64
+    }
+
     /// Encodes rows in chunks of at most `limit` windows, which are put behind `bytes` and into `chunks`.
     pub(super) fn encode(
         &self,
@@ -157,7 +223,7 @@ impl Windows {
         bytes: &mut Vec<u8>,
         chunks: &mut Vec<Chunk>,
     ) {
-        let mut open = Open::default();
+        let (mut open, mut counting) = (Open::default(), Counting::default());
         for row in rows {
             let row = *row as usize;
             let (Some(time), Some(count)) = (self.counts.timestamps.get(row), self.counts.values.get(row))
@@ -166,14 +232,12 @@ impl Windows {
             };
             let at = self.parts.partition_point(|part| part.rows.start <= row).saturating_sub(1);
             let Some(others) = self.others.get(at) else { continue };
-            let values =
-                [0, 1, 2, 3].map(|at| others.get(at).map_or(Value::Absent, |column| column.of(*time)));
-            // A counter that goes on in another chunk must not forget what was counted before a reset.
-            let turns = !open.counts.is_empty() && open.chunk != at;
-            let before = self.others.get(open.chunk).map(|others| &others[COUNTER]);
-            let cut = open.counts.len() >= limit || turns && before.is_some_and(Column::has_resets);
-            if cut || !open.takes(*time, &values) {
-                open.close(before, block, bytes, chunks);
+            let mut values = others.each_ref().map(|column| column.of(*time));
+            if let [.., Value::Float(counted)] = &mut values {
+                *counted = counting.count(&self.others, at, *time, *counted);
+            }
+            if open.counts.len() >= limit || !open.takes(*time, &values) {
+                open.close(Value::Absent, block, bytes, chunks);
                 open.takes(*time, &values);
             }
             if open.counts.is_empty() {
@@ -182,8 +246,9 @@ impl Windows {
             open.counts.append(*time, *count);
             (open.last, open.chunk) = (*time, at);
         }
-        let counter = self.others.get(open.chunk).map(|others| &others[COUNTER]);
-        open.close(counter, block, bytes, chunks);
+        let counter = self.others.get(open.chunk).map(|[.., counter]| counter);
+        let raw = counter.map_or(Value::Absent, |counter| counter.raw_end(open.last));
+        open.close(raw, block, bytes, chunks);
     }
 }
 
@@ -260,24 +325,21 @@ impl Open {
         false
     }
 
-    /// Ends the chunk, its counter with the raw value; `counter` is that of the chunk from which the last row is.
-    fn close(
-        &mut self,
-        counter: Option<&Column>,
-        block: BlockId,
-        bytes: &mut Vec<u8>,
-        chunks: &mut Vec<Chunk>,
-    ) {
+    /// Ends the chunk, its counter with `raw`, or with its last value once more.
+    fn close(&mut self, raw: Value, block: BlockId, bytes: &mut Vec<u8>, chunks: &mut Vec<Chunk>) {
         if self.counts.is_empty() {
             return;
         }
         let (first, last, samples) = (self.first, self.last, self.counts.len());
-        let [.., made] = &mut self.others;
-        let end = match counter.map_or(Value::Absent, |counter| counter.raw_end(last)) {
-            Value::Absent => counter.map_or(Value::Absent, |counter| counter.of(last)),
-            raw => raw,
+        let [.., counter] = &mut self.others;
+        let end = match (&raw, &*counter) {
+            (Value::Absent, Made::Floats(floats)) => {
+                floats.last().map_or(Value::Absent, |(_, value)| Value::Float(value))
+            }
+            _ => raw,
         };
-        made.append(last, &end);
+        // A histogram that does not fit in begins the next chunk in any case.
+        counter.append(last, &end);
         let mut builder = AggregateChunkBuilder::new();
         builder.push(Aggregate::Count, Encoding::Xor, self.counts.bytes());
         for (made, aggregate) in self.others.iter().zip(OTHERS) {

@@ -1,5 +1,8 @@
 //! Blocks merged into one.
 
+mod aggregates;
+mod damage;
+mod promtool;
 mod random;
 mod recorded;
 mod reference;

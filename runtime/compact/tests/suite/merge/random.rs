@@ -41,13 +41,14 @@ fn sets_of_blocks_become_what_the_slow_reference_says() {
 fn check(seed: u64, sources: &[Source], overlaps: Overlaps) -> (usize, u64) {
     let (disk, parent) = (SimFs::new(), Path::new("/blocks"));
     disk.create_dir_all(parent).unwrap();
+    let fs: Arc<dyn Fs> = Arc::new(disk.clone());
     let blocks: Vec<BlockReader> =
-        (1..).zip(sources).map(|(number, source)| world::write(&disk, parent, number, source)).collect();
+        (1..).zip(sources).map(|(number, source)| world::write(&fs, parent, number, source)).collect();
     // Now and then a block ends before its sources do.
     let end = START + if seed.is_multiple_of(7) { 2 } else { 6 } * HOUR;
     let expected = reference::merged(sources, overlaps, (START, end - 1));
     let id = BlockId::new(START as u64, 99);
-    let target = Target { fs: Arc::new(disk.clone()), parent, id, memory_bytes: 1 << 20 };
+    let target = Target { fs, parent, id, memory_bytes: 1 << 20 };
     let merged = merge(&blocks, overlaps, &target, BlockMeta::new(id, START, end)).unwrap();
     merged.samples.balance().unwrap();
     let folder = parent.join(id.to_string());

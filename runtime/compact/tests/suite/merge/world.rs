@@ -12,7 +12,7 @@ use tsdb::chunk::{
     XorAppender, decode_float_histograms, decode_floats, decode_histograms,
 };
 use tsdb::fs::Fs;
-use tsdb::fs::sim::{Chance, SimFs};
+use tsdb::fs::sim::Chance;
 use tsdb::index::SymbolTable;
 
 pub(crate) const START: i64 = 1_704_067_200_000;
@@ -289,12 +289,11 @@ fn custom(total: u64, layout: u32) -> Histogram {
 }
 
 /// Writes a block.
-pub(crate) fn write(disk: &SimFs, parent: &Path, number: u64, source: &Source) -> BlockReader {
+pub(crate) fn write(fs: &Arc<dyn Fs>, parent: &Path, number: u64, source: &Source) -> BlockReader {
     let texts = source.series.keys().flatten().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
     let symbols = Arc::new(texts.collect::<SymbolTable>());
     let id = BlockId::new(START as u64, number.into());
-    let fs: Arc<dyn Fs> = Arc::new(disk.clone());
-    let mut writer = BlockWriter::create(fs, parent, id, Arc::clone(&symbols)).unwrap();
+    let mut writer = BlockWriter::create(Arc::clone(fs), parent, id, Arc::clone(&symbols)).unwrap();
     let mut tombstones = Tombstones::default();
     for (labels, chunks) in &source.series {
         let symbol = |text: &str| symbols.find(text).unwrap();
@@ -309,7 +308,7 @@ pub(crate) fn write(disk: &SimFs, parent: &Path, number: u64, source: &Source) -
     let meta = BlockMeta::new(id, source.times.0, source.times.1);
     // A block without series is no block; its folder is not looked at then.
     writer.finish(meta, &tombstones).unwrap().unwrap();
-    BlockReader::open(disk, &parent.join(id.to_string())).unwrap()
+    BlockReader::open(&**fs, &parent.join(id.to_string())).unwrap()
 }
 
 /// All that is in a block.
