@@ -8,6 +8,7 @@
 mod blocking;
 pub mod cycle;
 pub mod downsample;
+pub mod estimate;
 pub mod lease;
 pub mod lineage;
 pub mod merge;

@@ -2,6 +2,7 @@
 
 mod cycle;
 mod downsample;
+mod estimate;
 mod merge;
 mod simulation;
 mod source;
