@@ -48,7 +48,7 @@ impl Compactor {
         }
         let fs = Arc::clone(&self.fs);
         let opened =
-            aside(move || BlockReader::open(fs.as_ref(), &folder)).await.map_err(JobFailure::Disk)?;
+            aside(move || BlockReader::open_to_scan(fs.as_ref(), &folder)).await.map_err(JobFailure::Disk)?;
         opened.map_err(|corruption| SourceError { block, reason: SourceFault::Damaged(corruption) }.into())
     }
 }

@@ -249,7 +249,7 @@ impl Work {
                 return Err(JobError::Unsound { block, examination: Box::new(examination) });
             }
         }
-        let reader = BlockReader::open(self.fs.as_ref(), &self.folder).map_err(damaged)?;
+        let reader = BlockReader::open_to_scan(self.fs.as_ref(), &self.folder).map_err(damaged)?;
         let target = Target {
             fs: Arc::clone(&self.fs),
             parent: &self.parent,
@@ -284,7 +284,7 @@ impl Work {
             let found = format!("{series} series, {chunks} chunks, {samples} samples instead of {stats:?}");
             return Err(differs(found));
         }
-        let output = BlockReader::open(self.fs.as_ref(), &folder).map_err(|error| told(&error))?;
+        let output = BlockReader::open_to_scan(self.fs.as_ref(), &folder).map_err(|error| told(&error))?;
         match compare_downsampled(source, self.to.0, &output).map_err(|error| told(&error))? {
             counted if counted == made.samples => Ok(()),
             counted => Err(differs(format!("it counts {counted} samples, and was made of {}", made.samples))),

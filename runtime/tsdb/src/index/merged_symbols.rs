@@ -155,7 +155,7 @@ impl MergedSymbols {
         let map = self.maps.get(source)?;
         let numbers = AscendingReader::new(Arc::clone(&map.numbers));
         let offsets = map.offsets.clone().map(AscendingReader::new);
-        Some(SymbolMap { numbers, offsets, file: map.file.clone(), source })
+        Some(SymbolMap { numbers, offsets, file: map.file.clone(), source, recent: Vec::new() })
     }
 }
 
@@ -166,6 +166,8 @@ pub struct SymbolMap {
     offsets: Option<AscendingReader>,
     file: StoredFile,
     source: usize,
+    /// For each place among the labels of a series what stood there last, old and new: most of it stands there again.
+    recent: Vec<[(u32, u32); 2]>,
 }
 
 impl SymbolMap {
@@ -192,8 +194,17 @@ impl SymbolMap {
     /// As [`SymbolMap::get`]; the labels are not to be used then.
     #[inline]
     pub fn translate(&mut self, labels: &mut [(u32, u32)]) -> Result<(), MergeSymbolsError> {
-        for (name, value) in labels {
-            (*name, *value) = (self.get(*name)?, self.get(*value)?);
+        for (place, (name, value)) in labels.iter_mut().enumerate() {
+            let [old, new] = self.recent.get(place).copied().unwrap_or([(u32::MAX, u32::MAX); 2]);
+            let label = (*name, *value);
+            // No symbol has this number: there are less than 2^32 of them.
+            *name = if old.0 == label.0 && old.0 != u32::MAX { new.0 } else { self.get(label.0)? };
+            *value = if old.1 == label.1 && old.1 != u32::MAX { new.1 } else { self.get(label.1)? };
+            let now = [label, (*name, *value)];
+            match self.recent.get_mut(place) {
+                Some(recent) => *recent = now,
+                None => self.recent.push(now),
+            }
         }
         Ok(())
     }
