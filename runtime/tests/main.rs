@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the command")]
 
 mod cli;
+mod compactor;
 mod differential;
 mod querier;
 mod reloader;

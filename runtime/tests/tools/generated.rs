@@ -17,7 +17,7 @@ const SERIES: u32 = 20;
 const SAMPLES: i64 = 240;
 
 /// Two hours of twenty series, a sample every thirty seconds, two chunks each.
-fn write(bucket: &Bucket, number: u128, shift_hours: i64) -> String {
+pub(crate) fn write(bucket: &Bucket, number: u128, shift_hours: i64) -> String {
     let id = BlockId::new(1_704_067_200_000, number);
     let mut builder = SymbolTableBuilder::default();
     let names: Vec<[u32; 4]> = (0..SERIES)
@@ -62,7 +62,7 @@ fn write(bucket: &Bucket, number: u128, shift_hours: i64) -> String {
     id.to_string()
 }
 
-fn flip(path: &Path, at: usize) {
+pub(crate) fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x20;
     fs::write(path, bytes).unwrap();

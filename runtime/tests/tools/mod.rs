@@ -2,7 +2,7 @@
 
 mod downsample;
 mod flags;
-mod generated;
+pub(crate) mod generated;
 mod inspect;
 mod lifecycle;
 mod ls;
