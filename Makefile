@@ -42,7 +42,7 @@ install: ## Build and install pronoia, pronoiad and a link for each component be
 golden: ## Rewrite golden/ from examples/; review the difference
 	$(CARGO) run --quiet --package compiler --bin pronoia -- golden --accept
 
-bench: ## Measure the renderer, the reloader, chunks, index, head, queries and the read path
+bench: ## Measure the renderer, the reloader, chunks, index, head, queries, the read path and compaction
 	$(CARGO) bench --package compiler --bench render
 	$(CARGO) bench --package runtime --bench reloader
 	$(CARGO) bench --package tsdb --bench chunks
@@ -52,6 +52,8 @@ bench: ## Measure the renderer, the reloader, chunks, index, head, queries and t
 	$(CARGO) bench --package promql --bench joins
 	$(CARGO) bench --package query --bench blocks
 	$(CARGO) bench --package query --bench dedup
+	$(CARGO) bench --package compact --bench merge
+	$(CARGO) bench --package compact --bench downsample
 	$(CARGO) bench --package runtime --bench promql -- --curves
 	$(CARGO) bench --package runtime --bench store
 	$(CARGO) bench --package runtime --bench sidecar
