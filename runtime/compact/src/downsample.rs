@@ -23,7 +23,7 @@ mod window;
 use std::sync::Arc;
 
 use tsdb::Corruption;
-use tsdb::block::{BlockMeta, BlockReader, BlockScan, BlockWriter, ChunkData, Tombstones};
+use tsdb::block::{BlockMeta, BlockReader, BlockScan, BlockWriteError, BlockWriter, ChunkData, Tombstones};
 use tsdb::chunk::Encoding;
 use tsdb::index::{MergeSymbolsError, Series, merge_symbols};
 use tsdb::stored::Scratch;
@@ -77,6 +77,8 @@ pub fn downsample(
     let symbols = merge_symbols(&[source.index()], &scratch).map_err(unmerged)?;
     let Some(mut map) = symbols.map(0) else { return Ok(None) };
     let table = symbols.table().clone();
+    let first = table.texts().get(0).map_err(BlockWriteError::from)?.map(str::is_empty);
+    let has_empty = first == Some(true);
     let mut writer = BlockWriter::bounded(Arc::clone(fs), parent, target.id, table, &scratch)?;
     let mut maker = SeriesMaker::new(from, to);
     let mut scan = source.scan().map_err(damaged)?;
@@ -87,7 +89,7 @@ pub fn downsample(
         let series = scan.series();
         labels.clone_from(&series.labels);
         map.translate(&mut labels).map_err(unmerged)?;
-        if let Some(rule) = broken_rule(&labels, &before, series) {
+        if let Some(rule) = broken_rule(&labels, &before, has_empty, series) {
             return Err(failed(SourceFault::Series { labels: text_of(source, series), rule }).into());
         }
         std::mem::swap(&mut labels, &mut before);
@@ -143,12 +145,21 @@ fn chunk_data(made: MadeChunk<'_>) -> ChunkData<'_> {
 }
 
 /// The rule that a series breaks: what an index asks of the labels, and that the chunks do not share time.
-fn broken_rule(labels: &[(u32, u32)], before: &[(u32, u32)], series: &Series) -> Option<&'static str> {
+fn broken_rule(
+    labels: &[(u32, u32)],
+    before: &[(u32, u32)],
+    has_empty: bool,
+    series: &Series,
+) -> Option<&'static str> {
     if labels.is_empty() {
         return Some("no labels");
     }
     if !labels.is_sorted_by(|one, next| one.0 < next.0) {
         return Some("labels that do not ascend");
+    }
+    // Only the first symbol can be the empty text.
+    if has_empty && labels.iter().any(|(name, value)| *name.min(value) == 0) {
+        return Some("an empty label name or value");
     }
     if before >= labels {
         return Some("not behind the series before");

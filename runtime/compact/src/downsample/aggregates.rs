@@ -5,10 +5,15 @@ use tsdb::chunk::{
     Aggregate, AggregateChunk, ChunkError, Columns, Order, SubChunk, XorEncoder, decode_floats,
 };
 
+use tsdb::corruption::Fault;
+
 use super::floats::Running;
 use super::kept::Kept;
 use super::made::{ChunkInParts, Made, WINDOWS_MAX};
 use super::window::window_end;
+
+/// What is wrong with an aggregate chunk of which the aggregates do not stand for the same windows.
+pub(super) const DIFFERENT_TIMES: Fault = Fault::Rule("aggregates of one chunk have different times");
 
 /// Makes chunks of aggregate chunks of floats; one serves all series.
 #[derive(Debug, Default)]
@@ -86,10 +91,20 @@ impl AggregateMaker {
             let mut kept = kept;
             for (number, chunk) in chunks.iter().enumerate() {
                 let Some(part) = chunk.get(aggregate) else { continue };
+                let start = self.narrow.len();
                 let read = kept.floats(part.encoding, part.data, &mut self.narrow);
                 read.map_err(|error| (number, part.place(error)))?;
+                let of_chunk = start..self.narrow.len();
+                let counted = aggregate == Aggregate::Count
+                    || self.windows.narrow.get(of_chunk.clone()) == self.narrow.timestamps.get(of_chunk);
+                if !counted {
+                    return Err((number, ChunkError { at: part.at, fault: DIFFERENT_TIMES }));
+                }
             }
             let values = &self.narrow.values;
+            if values.is_empty() && aggregate != Aggregate::Count {
+                continue;
+            }
             self.windows.divide(&self.narrow.timestamps, length);
             self.values.clear();
             match aggregate {
@@ -119,9 +134,12 @@ impl AggregateMaker {
         for (number, chunk) in chunks.iter().enumerate() {
             let Some(part) = chunk.get(Aggregate::Counter) else { continue };
             self.narrow.clear();
-            whole
-                .read(part, &mut self.narrow, &mut self.counter)
-                .map_err(|error| (number, part.place(error)))?;
+            let read = whole.read(part, &mut self.narrow, &mut self.counter);
+            read.map_err(|error| (number, part.place(error)))?;
+            // A counter that is no number any more has fewer windows, but none has more.
+            if self.counter.timestamps.last() > self.windows.narrow.last() {
+                return Err((number, ChunkError { at: part.at, fault: DIFFERENT_TIMES }));
+            }
         }
         let (times, totals) = (&self.counter.timestamps, &self.counter.values);
         let Some((first_time, first)) = times.first().zip(totals.first()) else { return Ok(()) };
@@ -184,30 +202,24 @@ impl<'a> Counter<'a> {
     ) -> Result<(), ChunkError> {
         decode_floats(part.encoding, part.data, Order::Any, scratch)?;
         for (time, value) in scratch.iter().filter(|(_, value)| !value.is_nan()) {
-            if self.kept.last() == Some(time) && self.running.is_some() {
-                // The last raw value: with it begins what comes next.
-                if !self.kept.is_deleted(time) {
+            if self.kept.is_deleted(time) {
+                continue;
+            }
+            match (&mut self.running, self.kept.last()) {
+                (Some(running), Some(last)) if time == last => {
+                    // The last raw value: with it begins what comes next.
+                    running.last = value;
                     self.last_value = value;
-                    if let Some(running) = &mut self.running {
-                        running.last = value;
-                    }
+                    continue;
                 }
-                continue;
+                (_, Some(last)) if time <= last => continue,
+                (Some(running), _) => running.add(value),
+                (running, _) => *running = Some(Running::begin(value)),
             }
-            self.kept.begin_chunk();
-            if !self.kept.takes(time) {
-                continue;
-            }
-            let running = match &mut self.running {
-                Some(running) => {
-                    running.add(value);
-                    running
-                }
-                None => self.running.insert(Running::begin(value)),
-            };
+            self.kept.go_to(time);
             self.last_value = value;
             into.timestamps.push(time);
-            into.values.push(running.total);
+            into.values.extend(self.running.map(|running| running.total));
         }
         Ok(())
     }

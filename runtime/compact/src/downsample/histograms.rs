@@ -14,6 +14,7 @@ use tsdb::chunk::{
 };
 use tsdb::corruption::Fault;
 
+use super::aggregates::DIFFERENT_TIMES;
 use super::kept::Kept;
 use super::made::Made;
 use super::window::{batches, window_end};
@@ -248,8 +249,7 @@ impl HistogramMaker {
             },
         );
         counted.map_err(|error| counter.place(error))?;
-        let differs =
-            |at: usize| ChunkError { at, fault: Fault::Rule("aggregates of one chunk have different times") };
+        let differs = |at: usize| ChunkError { at, fault: DIFFERENT_TIMES };
         let mut same = before;
         let mut sum_times = Vec::with_capacity(times.len());
         let summed = self.each(

@@ -50,8 +50,13 @@ impl<'a> Kept<'a> {
         if back || self.is_deleted(time) {
             return false;
         }
-        (self.last, self.chunk_begins) = (Some(time), false);
+        self.go_to(time);
         true
+    }
+
+    /// Says that a sample of this time was kept.
+    pub(super) const fn go_to(&mut self, time: i64) {
+        (self.last, self.chunk_begins) = (Some(time), false);
     }
 
     pub(super) fn is_deleted(&self, time: i64) -> bool {
@@ -86,7 +91,7 @@ impl<'a> Kept<'a> {
             && self.deleted.is_empty()
             && self.last.is_none_or(|before| before < first)
         {
-            (self.last, self.chunk_begins) = (Some(last), false);
+            self.go_to(last);
             return Ok(false);
         }
         let mut end = start;

@@ -96,7 +96,7 @@ impl ChunkInParts<'_> {
         }
     }
 
-    /// Adds an aggregate whose windows end at these times.
+    /// Adds an aggregate whose windows end from `first` to `last`. The times of the chunk are those of the first, the count.
     pub(super) fn push(
         &mut self,
         aggregate: Aggregate,
@@ -107,10 +107,7 @@ impl ChunkInParts<'_> {
     ) {
         let pushed = self.builder.push(aggregate, encoding, data);
         debug_assert!(pushed, "aggregates come in their order");
-        self.times = Some(match self.times {
-            Some((min, max)) => (min.min(first), max.max(last)),
-            None => (first, last),
-        });
+        self.times.get_or_insert((first, last));
     }
 
     /// Adds the chunk to those that were made, unless nothing was added to it.

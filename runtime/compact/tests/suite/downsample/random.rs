@@ -12,7 +12,7 @@ use compact::downsample::downsample;
 use prom_model::is_stale;
 use tsdb::BlockId;
 use tsdb::block::{
-    BlockFiles, BlockMeta, BlockReader, BlockWriter, ChunkData, Interval, Tombstones, examine,
+    BlockFiles, BlockMeta, BlockReader, BlockWriter, ChunkData, Examination, Interval, Tombstones, examine,
 };
 use tsdb::chunk::{
     Aggregate, AggregateChunk, Columns, CounterReset, Encoding, HistogramColumns, Order, SubChunk,
@@ -149,18 +149,19 @@ fn make(
     let target = Target { fs: Arc::clone(disk), parent: folder, id, memory_bytes: 1 << 20 };
     let made = downsample(source, from, to, &target, source.meta().clone()).unwrap()?;
     let folder = folder.join(id.to_string());
-    let open = |name: &str| Some(StoredFile::new(name, disk.open(&folder.join(name)).ok()?));
-    let files = BlockFiles {
-        index: open("index"),
-        segments: open("chunks/000001").into_iter().collect(),
-        tombstones: open("tombstones"),
-    };
-    let (min_time, max_time) = (source.meta().min_time, source.meta().max_time);
-    let examined = examine(&files, min_time, max_time);
+    let examined = examined(disk, &folder, source.meta().min_time, source.meta().max_time);
     assert!(examined.problems.is_empty(), "{:?}", examined.problems);
     assert_eq!(examined.counts.samples, made.written.meta.stats.num_samples);
     assert_eq!(examined.counts.chunks, made.written.meta.stats.num_chunks);
     Some(BlockReader::open(disk.as_ref(), &folder).unwrap())
+}
+
+/// What every check says of a block.
+pub(super) fn examined(disk: &Arc<dyn Fs>, folder: &Path, min_time: i64, max_time: i64) -> Examination {
+    let open = |name: &str| Some(StoredFile::new(name, disk.open(&folder.join(name)).ok()?));
+    let segments = open("chunks/000001").into_iter().collect();
+    let files = BlockFiles { index: open("index"), segments, tombstones: open("tombstones") };
+    examine(&files, min_time, max_time)
 }
 
 /// The chunks of each series by its number.
