@@ -24,6 +24,7 @@ mod outcome;
 mod prepare;
 mod progress;
 mod retention;
+mod room;
 mod run;
 mod sources;
 mod suspects;
@@ -51,6 +52,7 @@ use crate::plan::Planner;
 use backoff::Backoff;
 use claims::Claims;
 use health::Book;
+use room::Room;
 use views::Views;
 
 /// What a compactor works with.
@@ -88,6 +90,7 @@ pub struct Compactor {
     downsample_metrics: DownsampleMetrics,
     views: Views,
     claims: Claims,
+    room: Room,
     partial: PartialUploads,
     backoff: Mutex<Backoff>,
     book: Mutex<Book>,
@@ -107,6 +110,7 @@ impl Compactor {
             planner: config.planner(),
             views,
             claims: Claims::new(leases),
+            room: Room::new(config.memory_bytes_max, config.disk_bytes_max),
             partial: PartialUploads::new(config.partial_upload_gap),
             backoff: Mutex::default(),
             book: Mutex::default(),

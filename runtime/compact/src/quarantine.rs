@@ -16,6 +16,6 @@ pub use reason::{Verdict, judge, reason_words};
 pub(crate) use evidence::{commands, write_evidence};
 pub use inspect::InspectError;
 pub(crate) use inspect::{Fetch, fetch, inspect};
-pub(crate) use reason::{code_of_fault, no_compact_reason};
+pub(crate) use reason::{code_of_fault, code_of_reason, no_compact_reason};
 pub use repaired::RepairFailure;
 pub(crate) use repaired::{Repair, repair};

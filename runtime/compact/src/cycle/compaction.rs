@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use block::View;
+use block::findings::{Finding, Severity};
 use futures::StreamExt;
 use tsdb::BlockId;
 
@@ -11,12 +12,12 @@ use super::Compactor;
 use super::claims::Claimed;
 use super::error::{JobFailure, QueueError};
 use super::execute::Done;
-use super::health::LEFT_OUT;
+use super::health::{LEFT_OUT, SET_ASIDE, WAITED_FOR};
 use super::outcome::{Outcome, Queue};
 use super::suspects::{During, From, Resolved};
 use super::views::{Judged, chain, index_sizes};
-use crate::plan::{Group, Halt, Known, Next, groups};
-use crate::quarantine::commands;
+use crate::plan::{Group, Halt, Job, Known, Next, groups};
+use crate::quarantine::{code_of_reason, commands};
 
 /// More passes than any bucket needs; what is left is done by the next run.
 const PASSES_MAX: u64 = 100;
@@ -146,7 +147,7 @@ impl Compactor {
         end: &mut GroupEnd,
     ) -> Result<usize, JobFailure> {
         let mut excluded = known.excluded.clone();
-        self.look_at_suspects(&mut group, judged, &mut excluded, end).await?;
+        self.look_at_suspects(&mut group, view, judged, &mut excluded, end).await?;
         for _ in 0..STEPS_MAX {
             let step = self.planner.step(&group, Known { excluded: &excluded, ..known });
             for mark in &step.marks {
@@ -161,7 +162,17 @@ impl Compactor {
                 }
                 Next::Job(job) => job,
             };
-            match self.execute(&job, view, &mut end.outcome).await? {
+            let done = match self.execute(&job, view, &mut end.outcome).await {
+                Ok(done) => done,
+                Err(failure @ JobFailure::OverBudget { .. }) => {
+                    // It takes as much the next time. The others of the group need not wait for it.
+                    self.note_over_budget(&job, &failure, &mut end.outcome);
+                    excluded.extend(job.source_ids());
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            match done {
                 Done::Compacted(meta) => group.replace(&job.source_ids(), Some(meta)),
                 Done::Emptied(gone) => group.replace(&gone, None),
                 Done::SetAside(block) => drop(excluded.insert(block)),
@@ -181,17 +192,35 @@ impl Compactor {
         Ok(group.blocks.len())
     }
 
+    fn note_over_budget(&self, job: &Job, failure: &JobFailure, outcome: &mut Outcome) {
+        let words = chain(failure);
+        tracing::error!(
+            group = job.group_words,
+            groupKey = job.group,
+            error = words,
+            "a compaction takes too much and is left undone"
+        );
+        let finding = |block| Finding::new(block, Severity::Note, "over-budget", words.clone());
+        let run = vec!["pronoiad compact --plan".to_owned()];
+        let mut book = self.book();
+        for block in job.source_ids() {
+            book.block(&finding(block), Some(job.group_words.clone()), LEFT_OUT, self.now(), run.clone());
+        }
+        outcome.failures.push((Queue::Compaction, job.group.clone(), words));
+    }
+
     /// Looks at blocks whose metadata cannot be true before anything is done with their group.
     async fn look_at_suspects(
         &self,
         group: &mut Group,
+        view: &View,
         judged: &Judged,
         excluded: &mut BTreeSet<BlockId>,
         end: &mut GroupEnd,
     ) -> Result<(), JobFailure> {
         let suspects: Vec<BlockId> = group.blocks.iter().map(|meta| meta.id()).collect();
-        let marked = |id: &BlockId| self.book().knows(*id);
-        let suspects = suspects.into_iter().filter(|id| judged.suspects.contains(id) && !marked(id));
+        let is_new = |id: &BlockId| judged.suspects.contains(id) && !view.no_compact_marks.contains_key(id);
+        let suspects = suspects.into_iter().filter(is_new);
         for block in suspects.collect::<Vec<_>>() {
             let words = group.words();
             let during = During { from: From::Compaction, group_words: &words, job: vec![block] };
@@ -238,17 +267,26 @@ impl Compactor {
                 || view.dropped.contains_key(&block)
                 || judged.findings.iter().any(|finding| finding.block == block)
         });
+        let group_of = |block: &BlockId| {
+            let key = view.metas.get(block).map(|meta| block::group_key(&meta.thanos));
+            key.and_then(|key| words.get(key.as_str()).cloned())
+        };
+        let marker = block::layout::NO_COMPACT_MARK;
         for finding in judged.findings.iter().filter(|finding| !judged.suspects.contains(&finding.block)) {
-            let group = view.metas.get(&finding.block).map(|meta| block::group_key(&meta.thanos));
-            let group = group.and_then(|key| words.get(key.as_str()).cloned());
-            book.block(
-                finding,
-                group,
-                LEFT_OUT,
-                now,
-                commands(finding.block, block::layout::NO_COMPACT_MARK),
-            );
+            let block = finding.block;
+            let action = if view.partial.contains_key(&block) { WAITED_FOR } else { LEFT_OUT };
+            book.block(finding, group_of(&block), action, now, commands(block, marker));
         }
+        // What this or another compactor has set aside before.
+        for (block, mark) in &view.no_compact_marks {
+            if let Some(code) = code_of_reason(&mark.reason)
+                && !book.is_set_aside(*block)
+            {
+                let finding = Finding::new(*block, Severity::Damage, code, mark.details.as_str());
+                book.block(&finding, group_of(block), SET_ASIDE, now, commands(*block, marker));
+            }
+        }
+        self.metrics.set_aside.set(i64::try_from(book.set_aside()).unwrap_or(i64::MAX));
     }
 
     /// Notes that a queue failed on its whole.

@@ -62,8 +62,15 @@ pub struct CompactorConfig {
     pub partial_upload_gap: PromDuration,
     /// The pace of the queues.
     pub cadence: Cadence,
-    /// How many bytes a job may hold in memory, as far as that can be chosen.
+    /// Whether the sources of a compaction are read out of the bucket by ranges. If not, they are downloaded first, as by Thanos,
+    /// which takes their size on the disk.
+    pub stream_sources: bool,
+    /// How many bytes a job may hold in memory, as far as that can be chosen; more goes to scratch files.
     pub memory_bytes: u64,
+    /// How many bytes of memory all jobs together may take; `None` for any number. A job that takes more is left undone and named.
+    pub memory_bytes_max: Option<u64>,
+    /// How many bytes of the data directory all jobs together may take; `None` for any number.
+    pub disk_bytes_max: Option<u64>,
 }
 
 /// How often the queues of [`Compactor::run`](super::Compactor::run) begin anew.
@@ -129,7 +136,10 @@ impl CompactorConfig {
                 cleanup: PromDuration::from_mins(5),
                 progress: PromDuration::from_mins(5),
             },
+            stream_sources: true,
             memory_bytes: 256 << 20,
+            memory_bytes_max: None,
+            disk_bytes_max: None,
         }
     }
 

@@ -62,6 +62,16 @@ pub enum JobFailure {
     /// The right to do the work is not known to be ours any more; nothing was marked or deleted since.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// The job would take more than all jobs together may. It is left until it may take more; other jobs go on.
+    #[error("the job takes {needs} bytes of {what}, and may take {has}")]
+    OverBudget {
+        /// Memory or disk.
+        what: &'static str,
+        /// How many bytes it takes at most.
+        needs: u64,
+        /// How many there are.
+        has: u64,
+    },
     /// The blocks span more time than can be claimed.
     #[error("the blocks span more time than any block may have")]
     TooWide(#[source] TooWide),
@@ -101,6 +111,7 @@ impl Kind for JobFailure {
             JobFailure::NotInBucket(error) => error.kind(),
             JobFailure::NotCovered { .. } => ErrorKind::Conflict,
             JobFailure::Lease(error) => error.kind(),
+            JobFailure::OverBudget { .. } => ErrorKind::ResourceExhausted,
             JobFailure::TooWide(_) => ErrorKind::InvalidArgument,
             JobFailure::Mark(error) => error.kind(),
         }

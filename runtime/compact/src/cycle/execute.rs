@@ -11,6 +11,8 @@ use super::Compactor;
 use super::claims::{Claimed, Held};
 use super::error::JobFailure;
 use super::outcome::Outcome;
+use super::room::Taken;
+use super::sources::{confirm, explain};
 use super::trouble::Trouble;
 use super::views::is_as_seen;
 use crate::blocking::aside;
@@ -62,12 +64,28 @@ impl Compactor {
                 return Ok(Done::Taken);
             }
         };
+        let room = match self.room_for(job).await {
+            Ok(room) => room,
+            Err(failure) => {
+                held.release().await;
+                return Err(failure);
+            }
+        };
         let id = self.new_id();
         let folder = self.compact_dir().join(&job.group).join(id.to_string());
         let done = self.execute_in(job, view, id, &folder, &mut held, outcome).await;
         self.remove_folder(folder).await;
+        drop(room);
         held.release().await;
         done
+    }
+
+    async fn room_for(&self, job: &Job) -> Result<Option<Taken>, JobFailure> {
+        if !self.room.is_bounded() {
+            return Ok(None);
+        }
+        let needs = self.estimate(job).await?;
+        self.room.take(needs).await.map(Some)
     }
 
     async fn execute_in(
@@ -134,9 +152,9 @@ impl Compactor {
     /// Makes the new block on the disk, and reads it again.
     async fn make(&self, job: &Job, id: BlockId, folder: &Path) -> Result<Made, Trouble> {
         self.make_folder(folder).await.map_err(JobFailure::Disk)?;
-        let sources = self.bring(job, folder).await?;
+        let (blocks, files) = self.open_sources(job, folder).await?.split();
         let work = Work {
-            sources,
+            sources: blocks,
             overlapping: job.overlapping,
             overlaps: self.config.overlaps,
             fs: Arc::clone(&self.fs),
@@ -145,7 +163,10 @@ impl Compactor {
             memory_bytes: self.config.memory_bytes,
             meta: job.output(id),
         };
-        aside(move || work.run()).await.map_err(JobFailure::Disk)?
+        match aside(move || work.run()).await.map_err(JobFailure::Disk)? {
+            Ok(made) => confirm(&files).await.map(|()| made),
+            Err(trouble) => Err(explain(&files, trouble).await),
+        }
     }
 
     /// Why the new block does not stand for all of its sources, before it is uploaded.

@@ -101,7 +101,7 @@ impl Book {
         let healthy = self.halted.is_none()
             && queues.iter().all(|queue| queue.failing_since.is_none())
             && groups.iter().all(|group| group.failing_since.is_none())
-            && blocks.iter().all(|block| block.action == REPAIRED);
+            && blocks.iter().all(|block| [REPAIRED, WAITED_FOR].contains(&block.action));
         Health { at: now.as_millis(), healthy, halted: self.halted.clone(), queues, groups, blocks }
     }
 
@@ -204,16 +204,17 @@ impl Book {
         self.blocks.insert(finding.block, entry);
     }
 
+    /// Whether it is known already that a block was set aside, and why.
+    pub(super) fn is_set_aside(&self, block: BlockId) -> bool {
+        self.blocks.get(&block).is_some_and(|known| known.action == SET_ASIDE)
+    }
+
     /// Forgets blocks that are gone. What was repaired is told for a day.
     pub(super) fn retain_blocks(&mut self, now: TimestampMs, is_there: impl Fn(BlockId) -> bool) {
         self.blocks.retain(|_, block| match block.action {
             REPAIRED => now.as_millis().saturating_sub(block.since) < REPAIRED_SHOWN_MS,
             _ => is_there(block.block),
         });
-    }
-
-    pub(super) fn knows(&self, block: BlockId) -> bool {
-        self.blocks.contains_key(&block)
     }
 }
 
@@ -225,5 +226,7 @@ pub(super) const REPAIRED: &str = "repaired";
 pub(super) const SET_ASIDE: &str = "set aside";
 /// It is not used, and not touched.
 pub(super) const LEFT_OUT: &str = "left out";
+/// It is an upload that goes on, or is deleted once it is clear that it does not.
+pub(super) const WAITED_FOR: &str = "waited for";
 /// It is older than it is to be kept, and stays.
 pub(super) const KEPT: &str = "kept";

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use block::{DeletionDecision, StoreTime, View, decide_deletion};
+use block::{DeletionDecision, Resolution, StoreTime, View, decide_deletion};
 
 use super::Compactor;
 use super::error::QueueError;
 use super::views::{Judged, index_sizes};
+use crate::estimate::{self, SourceSize};
 use crate::plan::{Deletion, Known, Outlook, PlanReport, PlannedWork, groups};
 
 impl Compactor {
@@ -26,12 +27,26 @@ impl Compactor {
             ..PlanReport::default()
         };
         report.add_outlook(&outlook);
-        if self.config.downsampling {
-            for due in self.due(&view) {
-                if let Some(meta) = view.metas.get(&due.block) {
-                    report.downsamplings.push(PlannedWork::of_downsampling(meta, due.to));
-                }
+        for (work, planned) in report.compactions.iter_mut().zip(&outlook.jobs) {
+            // Where the bucket does not tell the size of a block, the job has none.
+            if let Ok(estimate) = self.estimate(&planned.job).await {
+                (work.memory_bytes, work.disk_bytes) =
+                    (Some(estimate.memory_bytes), Some(estimate.disk_bytes));
             }
+        }
+        let due = if self.config.downsampling { self.due(&view) } else { Vec::new() };
+        for due in due {
+            let Some(meta) = view.metas.get(&due.block) else { continue };
+            let mut work = PlannedWork::of_downsampling(meta, due.to);
+            if let Some(size) = SourceSize::of(meta) {
+                let ms = |resolution: Resolution| u64::try_from(resolution.0).unwrap_or(0);
+                let (from, to) = (ms(meta.thanos.downsample.resolution), ms(due.to));
+                let estimate = estimate::downsample(&size, from, to, self.config.memory_bytes);
+                // The source is downloaded first.
+                let disk = estimate.disk_bytes.saturating_add(size.bytes());
+                (work.memory_bytes, work.disk_bytes) = (Some(estimate.memory_bytes), Some(disk));
+            }
+            report.downsamplings.push(work);
         }
         for expired in self.decide_retention(&view).delete {
             report.deletions.push(Deletion { block: expired.block, now: false, why: expired.details });

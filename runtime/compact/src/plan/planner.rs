@@ -106,6 +106,7 @@ impl Planner {
         }
         let mut excluded = known.excluded.clone();
         loop {
+            let blocks = self.blocks_in_line(&blocks, &excluded);
             let chosen = select(self.levels.ranges_ms(), &excluded, &blocks);
             let marks = match self.too_large(&chosen, known) {
                 Some(mark) => vec![mark],
@@ -118,6 +119,20 @@ impl Planner {
             excluded.extend(marks.iter().map(|mark| mark.block));
             step.marks.extend(marks);
         }
+    }
+
+    /// The blocks without those that are left out beside one that is not: no hole comes from joining others around them. Where
+    /// blocks may overlap, Thanos sees a hole all the same; where not, it stops.
+    fn blocks_in_line<'a>(&self, blocks: &[&'a Meta], excluded: &BTreeSet<BlockId>) -> Vec<&'a Meta> {
+        if self.vertical {
+            return blocks.to_vec();
+        }
+        let is_out = |meta: &Meta| excluded.contains(&meta.id());
+        let shares_time = |one: &Meta, other: &Meta| {
+            one.block.min_time < other.block.max_time && other.block.min_time < one.block.max_time
+        };
+        let beside = |meta: &Meta| blocks.iter().any(|other| !is_out(other) && shares_time(meta, other));
+        blocks.iter().copied().filter(|meta| !is_out(meta) || !beside(meta)).collect()
     }
 
     fn job(&self, group: &Group, chosen: &[&Meta]) -> Next {

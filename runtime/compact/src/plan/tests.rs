@@ -205,6 +205,20 @@ fn overlaps_are_merged_where_declared_compared_otherwise_and_halt_where_asked() 
 }
 
 #[test]
+fn a_block_that_is_left_out_beside_another_makes_no_hole() {
+    let mut blocks: Vec<Meta> =
+        (0..5i64).map(|at| meta(at as u128 + 1, 2 * at * HOUR, 2 * (at + 1) * HOUR)).collect();
+    blocks.push(meta(7, 2 * HOUR, 4 * HOUR));
+    let group = group_of(blocks);
+    assert_eq!(sources(&step(&planner(), &group, &[7]).next), [1, 2, 3, 4]);
+    // As Thanos does it.
+    let vertical = Planner { vertical: true, ..planner() };
+    assert_eq!(sources(&step(&vertical, &group, &[7]).next), [1, 2]);
+    // Without its neighbour it leaves one.
+    assert_eq!(sources(&step(&planner(), &group, &[2, 7]).next), [3, 4]);
+}
+
+#[test]
 fn a_job_says_of_its_block_what_thanos_says() {
     let mut blocks: Vec<Meta> =
         (0..4i64).map(|at| meta(at as u128 + 1, 2 * at * HOUR, 2 * (at + 1) * HOUR)).collect();

@@ -42,6 +42,66 @@ pub(crate) fn no_compact_reason(code: &str) -> NoCompactReason {
     }
 }
 
+/// The codes that a mark of ours may have as its reason, and what they stand for: problems of the files, of the metadata, of
+/// blocks beside each other.
+const CODES: [&str; 44] = [
+    "index-missing",
+    "index-header",
+    "index-toc",
+    "index-symbols",
+    "index-series",
+    "index-label-index",
+    "index-postings",
+    "index-postings-table",
+    "series-order",
+    "series-duplicate",
+    "series-labels",
+    "series-no-labels",
+    "series-no-name",
+    "series-utf8",
+    "series-no-chunks",
+    "segment-header",
+    "segment-missing",
+    "chunk-unreadable",
+    "chunk-checksum",
+    "chunk-encoding",
+    "chunk-data",
+    "chunk-sample-order",
+    "chunk-time-range",
+    "chunk-outside-block",
+    "chunk-order",
+    "chunk-duplicate",
+    "chunk-overlap",
+    "chunk-empty",
+    "chunk-exceeds-block",
+    "chunk-unreferenced",
+    "segment-trailing",
+    "tombstones",
+    "tombstones-unknown-series",
+    "file-missing",
+    "file-size",
+    "file-unlisted",
+    "meta-level",
+    "meta-no-labels",
+    "meta-no-sources",
+    "meta-no-thanos",
+    "meta-resolution",
+    "meta-stats",
+    "meta-time-range",
+    "overlap-unequal",
+];
+
+/// The code behind the reason of a mark that says that a block is damaged; `None` for marks that say something else.
+pub(crate) fn code_of_reason(reason: &NoCompactReason) -> Option<&'static str> {
+    match reason {
+        NoCompactReason::BlockIndexOutOfOrderChunk => Some("chunk-order"),
+        NoCompactReason::Other(word) => CODES.iter().find(|code| *code == word).copied(),
+        NoCompactReason::Manual
+        | NoCompactReason::IndexSizeExceeding
+        | NoCompactReason::DownsampleVerticalCompaction => None,
+    }
+}
+
 /// A reason as it stands in a mark.
 pub fn reason_words(reason: &NoCompactReason) -> String {
     match serde_json::to_value(reason) {

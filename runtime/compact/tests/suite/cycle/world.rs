@@ -8,6 +8,7 @@ use block::{BlockId, FetcherMetrics, Meta, layout};
 use bytes::Bytes;
 use compact::cycle::{CompactMetrics, Compactor, CompactorConfig, Parts};
 use compact::downsample::DownsampleMetrics;
+use compact::lease::Leases;
 use futures::TryStreamExt;
 use objstore::{Bucket, BucketRef, Chance, Listing, Memory, Put, read_all};
 use prom_model::{Clock, ManualClock, PromDuration, TimestampMs};
@@ -54,13 +55,25 @@ pub(super) fn compactor(
     fs: Arc<dyn Fs>,
     clock: Arc<dyn Clock>,
 ) -> Compactor {
+    compactor_with(config, bucket, fs, clock, 7, None)
+}
+
+/// One of several, which have names of their own for blocks.
+pub(super) fn compactor_with(
+    config: CompactorConfig,
+    bucket: &BucketRef,
+    fs: Arc<dyn Fs>,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+    leases: Option<Leases>,
+) -> Compactor {
     let mut registry = Registry::default();
     let parts = Parts {
         bucket: Arc::clone(bucket),
         fs,
         clock,
-        chance: Chance::from_seed(7),
-        leases: None,
+        chance: Chance::from_seed(seed),
+        leases,
         metrics: CompactMetrics::register(&mut registry),
         downsample_metrics: DownsampleMetrics::register(&mut registry),
         fetcher_metrics: FetcherMetrics::register(&mut registry),
