@@ -5,4 +5,5 @@ mod bucket;
 mod merge;
 mod prometheus;
 mod proxy;
+mod proxy_recorded;
 mod served;
