@@ -306,7 +306,7 @@ impl ReadPath {
         let (name, port) = (format!("prometheus-{replica}"), free_port());
         let config = format!(
             "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  external_labels: {{cluster: eu, replica: r{replica}}}\n\
-             remote_write:\n- url: {}/api/v1/write\n  queue_config: {{batch_send_deadline: 1s, max_shards: 1}}\n\
+             remote_write:\n- url: {}/api/v1/write\n  queue_config: {{batch_send_deadline: 50ms, max_shards: 1}}\n\
              scrape_configs:\n- job_name: test\n  static_configs:\n  - targets: ['127.0.0.1:{}']\n",
             self.url("reference"),
             self.exporter.port
