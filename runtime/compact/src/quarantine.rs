@@ -9,13 +9,13 @@ mod overlap;
 mod reason;
 mod repaired;
 
-pub use evidence::{EVIDENCE, Evidence};
-pub use overlap::{Disagreement, disagreement};
-pub use reason::{Verdict, judge, reason_words};
-
-pub(crate) use evidence::{commands, write_evidence};
+pub use evidence::EVIDENCE;
 pub use inspect::InspectError;
-pub(crate) use inspect::{Fetch, fetch, inspect};
-pub(crate) use reason::{code_of_fault, code_of_reason, no_compact_reason};
+pub use reason::reason_words;
 pub use repaired::RepairFailure;
+
+pub(crate) use evidence::{Evidence, commands, write_evidence};
+pub(crate) use inspect::{Fetch, fetch, inspect};
+pub(crate) use overlap::{Disagreement, disagreement};
+pub(crate) use reason::{Verdict, code_of_fault, code_of_reason, judge, no_compact_reason};
 pub(crate) use repaired::{Repair, repair};

@@ -39,6 +39,18 @@ impl Claims {
         self.claim(&Claim::whole(name)).await
     }
 
+    /// Removes what compactors have left that are no more.
+    pub(super) async fn clean(&self) {
+        if let Some(leases) = &self.0
+            && let Err(error) = leases.clean().await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "did not remove what other compactors have left"
+            );
+        }
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Claimed, JobFailure> {
         let Some(leases) = &self.0 else { return Ok(Claimed::Ours(Held(None))) };
         Ok(match leases.claim(claim).await? {

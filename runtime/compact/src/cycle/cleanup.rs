@@ -29,6 +29,7 @@ impl Compactor {
             }
             Err(error) => self.queue_failed(Queue::Deletion, &error, &mut outcome),
         }
+        self.claims.clean().await;
         outcome
     }
 

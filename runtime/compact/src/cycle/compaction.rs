@@ -80,7 +80,7 @@ impl Compactor {
         let groups = groups(view.metas.values().cloned());
         self.note(&view, &judged, &groups);
         let excluded = judged.excluded_from_compaction(&view);
-        let index_bytes = index_sizes(&self.bucket, &view).await;
+        let index_bytes = index_sizes(&self.bucket, &view, self.config.meta_concurrency).await;
         let known = Known { excluded: &excluded, index_bytes: &index_bytes };
         let ends = groups.into_iter().map(|group| self.compact_group(group, &view, &judged, known));
         // Collected, so that the whole pass can run on any thread.

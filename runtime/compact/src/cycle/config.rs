@@ -29,7 +29,8 @@ pub struct CompactorConfig {
     /// Halts where Thanos halts because blocks share time, and deletes what is too old whatever is lost with it.
     /// `--compact.halt-compat`
     pub halt_compat: bool,
-    /// Goes on where rules of an index are broken, as far as the samples can be read. `--debug.accept-malformed-index`
+    /// Downsamples blocks in which rules of an index are broken, as far as the samples can be read. Compaction does not ask: it
+    /// repairs such blocks. `--debug.accept-malformed-index`
     pub accept_malformed_index: bool,
     /// How many groups are compacted at once. `--compact.concurrency`
     pub concurrency: usize,

@@ -94,7 +94,7 @@ impl Compactor {
     async fn outlook(&self, view: &View, judged: &Judged) -> Outlook {
         let groups = groups(view.metas.values().filter(|meta| !meta.thanos.labels.is_empty()).cloned());
         let excluded = judged.excluded_from_compaction(view);
-        let index_bytes = index_sizes(&self.bucket, view).await;
+        let index_bytes = index_sizes(&self.bucket, view, self.config.meta_concurrency).await;
         Outlook::of(&self.planner, &groups, Known { excluded: &excluded, index_bytes: &index_bytes })
     }
 }

@@ -13,6 +13,7 @@ use block::{
     BlockError, DeletionMark, FetchError, Fetcher, FetcherConfig, FetcherMetrics, MarkError, MetaError, View,
     layout, read_mark,
 };
+use futures::StreamExt;
 use objstore::BucketRef;
 use prom_model::{Clock, PromDuration};
 use tokio::sync::Mutex;
@@ -174,16 +175,16 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The size of the index of the blocks whose metadata do not tell it.
-pub(super) async fn index_sizes(bucket: &BucketRef, view: &View) -> BTreeMap<BlockId, u64> {
-    let mut sizes = BTreeMap::new();
-    for (block, meta) in &view.metas {
-        if crate::plan::index_bytes(meta).is_none()
-            && let Ok(attributes) = bucket.attributes(&layout::object(*block, layout::INDEX)).await
-        {
-            sizes.insert(*block, attributes.size);
-        }
-    }
-    sizes
+pub(super) async fn index_sizes(bucket: &BucketRef, view: &View, at_once: usize) -> BTreeMap<BlockId, u64> {
+    let unknown = view.metas.iter().filter(|(_, meta)| crate::plan::index_bytes(meta).is_none());
+    let asked = unknown.map(|(block, _)| async move {
+        let attributes = bucket.attributes(&layout::object(*block, layout::INDEX)).await;
+        // Whoever reads the block will be told why.
+        attributes.ok().map(|attributes| (*block, attributes.size))
+    });
+    let asked: Vec<_> = asked.collect();
+    let sizes: Vec<_> = futures::stream::iter(asked).buffered(at_once.max(1)).collect().await;
+    sizes.into_iter().flatten().collect()
 }
 
 /// Whether a block is still there as in the view: it has its meta.json, and no deletion mark that the view does not know.

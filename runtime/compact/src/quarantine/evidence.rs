@@ -15,27 +15,27 @@ pub const EVIDENCE: &str = "compact-evidence.json";
 
 /// What was found in a block, by whom, and what can be done.
 #[derive(Debug, Clone, Serialize)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The version of this shape, 1.
-    pub version: u32,
+    pub(crate) version: u32,
     /// The block.
-    pub block: BlockId,
+    pub(crate) block: BlockId,
     /// The mark that was written because of it.
-    pub marker: &'a str,
+    pub(crate) marker: &'a str,
     /// The reason in the mark.
-    pub reason: &'a str,
+    pub(crate) reason: &'a str,
     /// What was found.
-    pub findings: &'a [Finding],
+    pub(crate) findings: &'a [Finding],
     /// The group, in words.
-    pub group: &'a str,
+    pub(crate) group: &'a str,
     /// What was being done: the blocks that were to become one, this one among them.
-    pub job: Vec<BlockId>,
+    pub(crate) job: Vec<BlockId>,
     /// When, in milliseconds since the epoch.
-    pub found_at: i64,
+    pub(crate) found_at: i64,
     /// The program that found it.
-    pub found_by: &'a str,
+    pub(crate) found_by: &'a str,
     /// What to run.
-    pub run: Vec<String>,
+    pub(crate) run: Vec<String>,
 }
 
 /// What to run about a block.
@@ -56,7 +56,7 @@ pub(crate) fn commands(block: BlockId, marker: &str) -> Vec<String> {
 
 impl<'a> Evidence<'a> {
     /// Evidence of this moment.
-    pub fn new(
+    pub(crate) fn new(
         block: BlockId,
         (marker, reason): (&'a str, &'a str),
         findings: &'a [Finding],

@@ -19,20 +19,20 @@ use crate::{SourceError, SourceFault};
 
 /// Two blocks that share time and contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
+pub(crate) struct Disagreement {
     /// The block of the producer that came later; the one to be set aside.
-    pub younger: BlockId,
+    pub(crate) younger: BlockId,
     /// The other block.
-    pub older: BlockId,
+    pub(crate) older: BlockId,
     /// The first series in which they differ.
-    pub series: String,
+    pub(crate) series: String,
     /// The first time at which only one has a sample, or both have different ones, milliseconds.
-    pub time: i64,
+    pub(crate) time: i64,
 }
 
 impl Disagreement {
     /// In words, for the mark.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let Disagreement { younger, older, series, time } = self;
         format!(
             "blocks {younger} and {older} share time and external labels but not samples: series {series} differs at {time}. \
@@ -53,7 +53,7 @@ type Sample = (i64, Vec<u64>);
 ///
 /// # Errors
 /// A block that cannot be read.
-pub fn disagreement(blocks: &[BlockReader]) -> Result<Option<Disagreement>, SourceError> {
+pub(crate) fn disagreement(blocks: &[BlockReader]) -> Result<Option<Disagreement>, SourceError> {
     let mut walks: Vec<Walk<'_>> = Vec::new();
     for block in blocks {
         walks.push(Walk::new(block)?);

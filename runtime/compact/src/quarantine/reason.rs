@@ -8,7 +8,7 @@ use crate::SourceFault;
 
 /// What is to be done with a block.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing is wrong with it.
     Sound,
     /// All that is wrong is mended by writing it anew, without the loss of a sample.
@@ -21,7 +21,7 @@ pub enum Verdict {
 const HARMLESS: [&str; 2] = ["empty-block", "series-no-name"];
 
 /// Judges what was found of one block.
-pub fn judge(mut findings: Vec<Finding>) -> Verdict {
+pub(crate) fn judge(mut findings: Vec<Finding>) -> Verdict {
     findings.retain(|finding| finding.severity > Severity::Note && !HARMLESS.contains(&finding.code));
     if findings.is_empty() {
         return Verdict::Sound;

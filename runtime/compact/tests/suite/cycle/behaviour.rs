@@ -306,6 +306,41 @@ async fn an_upload_that_was_given_up_is_deleted_and_a_young_one_is_not() {
 }
 
 #[tokio::test]
+async fn what_an_interrupted_thanos_has_left_is_collected() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    five(bucket.as_ref()).await;
+    put_block(bucket.as_ref(), &Made { sources: &[1, 2, 3, 4], ..Made::new(20, 0, 8) }).await;
+    // One was marked and deleted before.
+    for name in ["index", "chunks/000001", layout::META] {
+        bucket.delete(&layout::object(id(3), name)).await.unwrap();
+    }
+    let delayed = CompactorConfig { delete_delay: PromDuration::from_hours(48), ..config("/data") };
+    let compactor = compactor_on(&bucket, &clock, delayed);
+    let outcome = compactor.run_once().await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(outcome.marked, [1, 2, 4].map(id));
+    let mark = read_mark::<DeletionMark>(bucket.as_ref(), id(1)).await.unwrap().unwrap();
+    assert_eq!(mark.mark.details, "outdated block");
+    assert!(compactor.health().healthy, "{:?}", compactor.health());
+}
+
+#[tokio::test]
+async fn a_block_that_is_said_to_be_in_another_stays_where_samples_would_go() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    five(bucket.as_ref()).await;
+    // It has half of the samples of what it says to be made from.
+    put_block(bucket.as_ref(), &Made { sources: &[1, 2, 3, 4], every: 2, ..Made::new(20, 0, 8) }).await;
+    let compactor = compactor_on(&bucket, &clock, config("/data"));
+    let outcome = compactor.run_once().await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert!(outcome.marked.is_empty() && outcome.deleted.is_empty(), "{outcome:?}");
+    let codes: Vec<String> = compactor.health().blocks.iter().map(|block| block.code.clone()).collect();
+    assert_eq!(codes, ["garbage-unproven"; 4]);
+}
+
+#[tokio::test]
 async fn replicas_become_one_block_without_their_label() {
     let clock = clock();
     let bucket = memory(&clock);

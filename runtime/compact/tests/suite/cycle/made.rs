@@ -32,11 +32,13 @@ pub(super) struct Made {
     pub(super) offset: i64,
     /// Minutes between samples.
     pub(super) every: i64,
+    /// What it was made from, by a compactor that says no more than that; none for a block of a sidecar.
+    pub(super) sources: &'static [u64],
 }
 
 impl Made {
     pub(super) fn new(number: u64, from: i64, to: i64) -> Self {
-        Made { number, from, to, cluster: "eu", replica: None, offset: 0, every: 1 }
+        Made { number, from, to, cluster: "eu", replica: None, offset: 0, every: 1, sources: &[] }
     }
 }
 
@@ -77,8 +79,13 @@ pub(super) async fn put_block(bucket: &dyn Bucket, made: &Made) {
         .collect();
     let symbol = |text| symbols.find(text).unwrap();
     writer.add_series(&[(symbol("__name__"), symbol("up_total"))], &chunks).unwrap();
-    let block = writer.finish(BlockMeta::new(id, start, end), &Tombstones::default()).unwrap().unwrap();
+    let mut block = writer.finish(BlockMeta::new(id, start, end), &Tombstones::default()).unwrap().unwrap();
     let mut thanos = Thanos { source: Source::Sidecar, ..Thanos::default() };
+    if !made.sources.is_empty() {
+        block.compaction.level = 2;
+        block.compaction.sources = made.sources.iter().map(|number| self::id(*number)).collect();
+        thanos.source = Source::Compactor;
+    }
     thanos.labels.insert("cluster".to_owned(), made.cluster.to_owned());
     if let Some(replica) = made.replica {
         thanos.labels.insert("replica".to_owned(), replica.to_owned());
