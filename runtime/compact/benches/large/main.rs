@@ -17,6 +17,7 @@ use compact::Target;
 use compact::estimate::{self, Estimate, SourceSize};
 use compact::merge::{Overlaps, merge};
 use compact::source::OpenSource;
+use compact::verify::read_again;
 use objstore::{BucketRef, Filesystem};
 use tsdb::BlockId;
 use tsdb::block::{BlockMeta, BlockReader};
@@ -152,7 +153,7 @@ fn child(bucket: &Path, target: &Path, memory_mib: &str) {
     let runtime = runtime.expect("a runtime");
     let bucket: BucketRef = Arc::new(Filesystem::new(bucket).expect("a bucket"));
     let metas = sources::metas(&bucket, &runtime);
-    let target = target.to_owned();
+    let (target, again) = (target.to_owned(), target.to_owned());
     runtime.block_on(async move {
         let mut blocks = Vec::new();
         for meta in &metas {
@@ -183,6 +184,17 @@ fn child(bucket: &Path, target: &Path, memory_mib: &str) {
             written.meta.stats.num_series,
             written.meta.stats.num_samples,
         );
+        let start = cpu();
+        let folder = again.join(written.meta.ulid.to_string());
+        let found = tokio::task::spawn_blocking(move || read_again(&RealFs, &folder));
+        let found = found.await.expect("no panic").expect("a block");
+        assert_eq!(
+            (found.damages, found.counts.series),
+            (0, written.meta.stats.num_series),
+            "{:?}",
+            found.words
+        );
+        println!("read again: {:.1} CPU-s, peak RSS {} MB", cpu() - start, peak_rss() >> 20);
         let peak = peak_rss();
         println!(
             "said: at most {} MB of memory, {:.2} times what was taken",

@@ -57,8 +57,8 @@ pub struct Counts {
 
 /// Examines a block whose samples are to lie in `min_time..max_time` (milliseconds).
 ///
-/// Every byte that has a checksum is checked, every chunk is decoded. In memory are a buffer per file, 24 bytes for each pair of
-/// label name and value, and a bit for each 16 bytes of the index; never the series or the samples.
+/// Every byte that has a checksum is checked, every chunk is decoded. In memory are a buffer per file, a bit for each 16 bytes of the
+/// index, and, where series and postings contradict each other, 24 bytes for each pair of label name and value; never the series or the samples.
 pub fn examine(files: &BlockFiles, min_time: i64, max_time: i64) -> Examination {
     let mut found = Examination::default();
     let mut pass = ChunkPass::new(numbered(&files.segments), (min_time, max_time), &mut found);

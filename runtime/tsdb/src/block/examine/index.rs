@@ -9,7 +9,7 @@ use crate::index::{LabelIndex, Series, SeriesReader, SeriesRef, SymbolCache, Sym
 use crate::stored::{StoredFile, Window};
 
 use super::chunks::ChunkPass;
-use super::postings::{Fingerprint, PostingsPass};
+use super::postings::{Fingerprint, PostingsPass, UsesSum, label_hash};
 use super::{ProblemKind, Problems};
 
 /// The name of the label that holds the metric name.
@@ -88,9 +88,12 @@ pub(super) fn check(file: Option<&StoredFile>, pass: &mut ChunkPass<'_>) -> Chec
     let parts = open_parts(file, version, toc, &mut pass.found.problems);
     check_label_indices(&parts, &mut pass.found.problems);
     let mut lists = PostingsPass::open(&parts, &mut pass.found.problems);
-    let mut labels = HashMap::with_hasher(foldhash::fast::FixedState::default());
-    let checked = check_series(&parts, &lists, pass, &mut labels);
-    lists.check(&parts, &checked, labels, &mut pass.found.problems);
+    let (checked, uses) = check_series(&parts, &mut lists, pass);
+    // Only where they do not agree it is found out where.
+    if !lists.agree(&parts, &checked, uses) {
+        let labels = labels_of(&parts, &mut lists);
+        lists.check(&parts, &checked, labels, &mut pass.found.problems);
+    }
     checked
 }
 
@@ -165,12 +168,7 @@ fn check_label_indices(parts: &Parts<'_>, problems: &mut Problems) {
 pub(super) type Labels = HashMap<(u32, u32), Fingerprint, foldhash::fast::FixedState>;
 
 /// Reads all series in the order of the file. Where an entry is damaged, the list of all series says where the next begins.
-fn check_series(
-    parts: &Parts<'_>,
-    lists: &PostingsPass,
-    pass: &mut ChunkPass<'_>,
-    labels: &mut Labels,
-) -> Checked {
+fn check_series(parts: &Parts<'_>, lists: &mut PostingsPass, pass: &mut ChunkPass<'_>) -> (Checked, UsesSum) {
     let (unit, end) = (parts.version.series_unit(), parts.toc.series_end());
     let first = parts.toc.series / unit;
     let places = (end / unit).saturating_sub(first) / 64 + 1;
@@ -179,7 +177,7 @@ fn check_series(
     let mut texts =
         parts.symbols.clone().map(|symbols| SymbolCache::new(symbols, Window::new(parts.file.clone())));
     let mut rules = SeriesRules { parts, previous: Vec::new(), sorted: Vec::new() };
-    let mut series = Series::default();
+    let (mut series, mut uses) = (Series::default(), UsesSum::default());
     let mut at = parts.toc.series.next_multiple_of(unit);
     while at < end {
         checked.mark(at);
@@ -190,28 +188,69 @@ fn check_series(
                 let mut text = || text_of(&series, texts.as_mut());
                 rules.check(at, &series, &mut pass.found.problems, &mut text);
                 pass.series(at, &series, &mut text);
-                for (place, label) in series.labels.iter().enumerate() {
-                    // A label that a series has twice is in its list once.
-                    if !series.labels.get(..place).is_some_and(|before| before.contains(label)) {
-                        labels.entry(*label).or_default().add(series.reference);
-                    }
-                }
+                once(&series).for_each(|label| uses.add(label_hash(*label), series.reference));
                 at = next.next_multiple_of(unit);
             }
             Err(corruption) => {
                 checked.complete = false;
                 pass.found.problems.add_corruption(&corruption, false);
-                let behind = reader.extent(at).ok().map(|(start, length)| {
-                    start.saturating_add(length).saturating_add(4).next_multiple_of(unit)
-                });
-                match lists.next_series(at, unit).or(behind).filter(|next| *next > at) {
+                match behind_damaged(parts, lists, &mut reader, at) {
                     Some(next) => at = next,
                     None => break,
                 }
             }
         }
     }
-    checked
+    (checked, uses)
+}
+
+/// The labels of a series; one that it has twice is in its list once.
+fn once(series: &Series) -> impl Iterator<Item = &(u32, u32)> {
+    let seen = |place: usize, label| series.labels.get(..place).is_some_and(|before| before.contains(label));
+    series
+        .labels
+        .iter()
+        .enumerate()
+        .filter(move |(place, label)| !seen(*place, *label))
+        .map(|(_, label)| label)
+}
+
+/// Where the series behind a damaged one begins.
+fn behind_damaged(
+    parts: &Parts<'_>,
+    lists: &mut PostingsPass,
+    reader: &mut SeriesReader<'_>,
+    at: u64,
+) -> Option<u64> {
+    let unit = parts.version.series_unit();
+    let behind = reader
+        .extent(at)
+        .ok()
+        .map(|(start, length)| start.saturating_add(length).saturating_add(4).next_multiple_of(unit));
+    lists.next_series(parts, at, unit).or(behind).filter(|next| *next > at)
+}
+
+/// Reads all series that can be read once more, and gives for each label which have it.
+fn labels_of(parts: &Parts<'_>, lists: &mut PostingsPass) -> Labels {
+    let mut labels: Labels = HashMap::default();
+    let (unit, end) = (parts.version.series_unit(), parts.toc.series_end());
+    let mut reader = SeriesReader::over(parts.file, parts.version, parts.toc, parts.symbols.as_ref());
+    let mut series = Series::default();
+    let mut at = parts.toc.series.next_multiple_of(unit);
+    while at < end {
+        let next = match reader.read_at(at, &mut series) {
+            Ok(next) => {
+                once(&series).for_each(|label| labels.entry(*label).or_default().add(series.reference));
+                Some(next.next_multiple_of(unit))
+            }
+            Err(_) => behind_damaged(parts, lists, &mut reader, at),
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    labels
 }
 
 /// Rules that concern a series and the one before it.

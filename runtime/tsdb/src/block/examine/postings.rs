@@ -10,6 +10,9 @@ use crate::stored::{SectionStream, Window};
 use super::index::{Checked, Labels, Parts, text_cache};
 use super::{ProblemKind, Problems};
 
+/// Lists of more bytes are not taken into memory.
+const LIST_BYTES_MAX: u64 = 1 << 20;
+
 /// The number of the series of a label and a sum over them: lists with the same fingerprint have the same series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Fingerprint {
@@ -32,19 +35,40 @@ fn mix(number: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// The number of uses of labels by series and a sum over them, whichever way round they are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct UsesSum {
+    count: u64,
+    sum: u64,
+}
+
+impl UsesSum {
+    pub(super) fn add(&mut self, label_hash: u64, series: SeriesRef) {
+        self.count = self.count.saturating_add(1);
+        self.sum = self.sum.wrapping_add(mix(label_hash.wrapping_add(series.0.into())));
+    }
+}
+
+/// What a label counts with.
+pub(super) fn label_hash((name, value): (u32, u32)) -> u64 {
+    mix(u64::from(name) << u32::BITS | u64::from(value))
+}
+
 /// The postings offset table, known to be legible or not.
 #[derive(Default)]
 pub(super) struct PostingsPass {
     legible: bool,
     sorted: bool,
-    /// The list of all series, sorted; empty where it is damaged.
-    all: Vec<u32>,
+    /// Where the list of all series is.
+    place_of_all: Option<u64>,
+    /// The list of all series, sorted, once it was needed; empty where it is damaged.
+    all: Option<Vec<u32>>,
 }
 
 impl PostingsPass {
     /// Walks over the table once, to know whether it can be relied upon and where the list of all series is.
     pub(super) fn open(parts: &Parts<'_>, problems: &mut Problems) -> Self {
-        let mut pass = PostingsPass { legible: false, sorted: true, all: Vec::new() };
+        let mut pass = PostingsPass { legible: false, sorted: true, place_of_all: None, all: None };
         let mut all = None;
         let mut previous: Option<(Vec<u8>, Vec<u8>)> = None;
         let walked = walk(parts, |at, name, value, offset| {
@@ -74,15 +98,9 @@ impl PostingsPass {
             }
         }
         pass.sorted &= parts.version != crate::index::Version::V1;
+        pass.place_of_all = all;
         match all {
-            Some(offset) => {
-                let mut window = Window::new(parts.file.clone());
-                let read = read_list(parts, &mut window, offset, |series| pass.all.push(series));
-                if read.is_err() {
-                    pass.all.clear();
-                }
-                pass.all.sort_unstable();
-            }
+            Some(_) => {}
             None => problems.add(
                 ProblemKind::IndexPostingsTable,
                 parts.file.name(),
@@ -95,9 +113,61 @@ impl PostingsPass {
     }
 
     /// Where the first series behind an offset begins by the list of all series.
-    pub(super) fn next_series(&self, offset: u64, unit: u64) -> Option<u64> {
-        let behind = self.all.partition_point(|series| u64::from(*series).saturating_mul(unit) <= offset);
-        self.all.get(behind).map(|series| u64::from(*series).saturating_mul(unit))
+    pub(super) fn next_series(&mut self, parts: &Parts<'_>, offset: u64, unit: u64) -> Option<u64> {
+        let place = self.place_of_all;
+        let all = self.all.get_or_insert_with(|| {
+            let (mut all, mut window) = (Vec::new(), Window::new(parts.file.clone()));
+            let read = place.map(|place| read_list(parts, &mut window, place, |series| all.push(series)));
+            if !matches!(read, Some(Ok(()))) {
+                all.clear();
+            }
+            all.sort_unstable();
+            all
+        });
+        let behind = all.partition_point(|series| u64::from(*series).saturating_mul(unit) <= offset);
+        all.get(behind).map(|series| u64::from(*series).saturating_mul(unit))
+    }
+
+    /// Whether every list can be read and all together say of all series what the series say. In memory are next to none of them.
+    pub(super) fn agree(&self, parts: &Parts<'_>, checked: &Checked, uses: UsesSum) -> bool {
+        let Some(symbols) = parts.symbols.as_ref().filter(|_| parts.sorted) else { return false };
+        if !self.legible || !self.sorted || self.place_of_all.is_none() || !checked.is_complete() {
+            return false;
+        }
+        let (mut names, mut values) = (symbols.cursor(), symbols.cursor());
+        let (mut last, mut window) = (None::<(Vec<u8>, u32)>, Window::new(parts.file.clone()));
+        let (mut found, mut agree) = (UsesSum::default(), true);
+        let walked = walk(parts, |at, name, value, offset| {
+            if !agree || check_place(parts.file, &parts.toc, at, offset).is_err() {
+                agree = false;
+                return;
+            }
+            let (mut previous, mut count, mut unknown) = (None, 0u64, false);
+            let of_all = name.is_empty() && value.is_empty();
+            let mut hash = 0;
+            if !of_all {
+                if last.as_ref().is_none_or(|(text, _)| text != name) {
+                    last = names.find(name).ok().flatten().map(|symbol| (name.to_vec(), symbol));
+                }
+                let symbol = values.find(value).ok().flatten();
+                let Some(label) = last.as_ref().map(|(_, symbol)| *symbol).zip(symbol) else {
+                    agree = false;
+                    return;
+                };
+                hash = label_hash(label);
+            }
+            let read = read_list(parts, &mut window, offset, |series| {
+                unknown |= previous.is_some_and(|previous| series <= previous);
+                unknown |= !checked.may_exist(SeriesRef(series));
+                previous = Some(series);
+                count = count.saturating_add(1);
+                if !of_all {
+                    found.add(hash, SeriesRef(series));
+                }
+            });
+            agree = read.is_ok() && !unknown && (!of_all || count == checked.series);
+        });
+        agree && walked.is_ok() && found == uses
     }
 
     /// Reads every list and compares it with what the series say.
@@ -256,6 +326,9 @@ fn read_list(
     let length = Reader::new(window.get(Section::Postings, offset, 4)?, offset).u32();
     let length = u64::from(length.map_err(|at| file.at(Section::Postings, at))?);
     file.check_range(Section::Postings, offset, length.saturating_add(8), end)?;
+    if length > LIST_BYTES_MAX {
+        return read_large_list(parts, offset, take);
+    }
     let bytes = window.get(Section::Postings, offset.saturating_add(4), length.saturating_add(4))?;
     let fail = |fault| Err(file.corruption(Section::Postings, offset, fault));
     let Some((content, sum)) = bytes.split_last_chunk::<4>() else {
@@ -274,5 +347,27 @@ fn read_list(
         return fail(fault);
     }
     numbers.iter().map(|four| u32::from_be_bytes(*four)).for_each(take);
+    Ok(())
+}
+
+/// As [`read_list`], in two passes over a list that is not taken into memory.
+fn read_large_list(parts: &Parts<'_>, offset: u64, mut take: impl FnMut(u32)) -> Result<(), Corruption> {
+    let (file, end) = (parts.file, parts.toc.postings_end());
+    SectionStream::open(file, Section::Postings, offset, end)?.finish()?;
+    let mut stream = SectionStream::open(file, Section::Postings, offset, end)?;
+    let (count, max) = (stream.u32()?, stream.left() / 4);
+    if u64::from(count).saturating_mul(4) != stream.left() {
+        let fault = Fault::OutOfRange { what: "number of postings", value: count.into(), max };
+        return Err(file.corruption(Section::Postings, offset, fault));
+    }
+    while stream.left() > 0 {
+        stream.read(|reader| {
+            // At least one, or more bytes are loaded.
+            take(reader.u32()?);
+            let (numbers, _) = reader.rest().as_chunks::<4>();
+            numbers.iter().for_each(|four| take(u32::from_be_bytes(*four)));
+            reader.take(numbers.len().saturating_mul(4)).map(|_| ())
+        })?;
+    }
     Ok(())
 }
