@@ -231,3 +231,51 @@ fn bits(histogram: &prom_model::FloatHistogram) -> Vec<u64> {
 fn failed(block: &BlockReader, fault: Corruption) -> SourceError {
     SourceError { block: block.meta().ulid, reason: SourceFault::Damaged(fault) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(times: &[i64]) -> Vec<Sample> {
+        times.iter().map(|time| (*time, vec![*time as u64])).collect()
+    }
+
+    #[test]
+    fn samples_agree_where_one_side_has_all_of_the_other() {
+        for (one, other, expected) in [
+            (&[1, 2, 3][..], &[1, 2, 3][..], None),
+            (&[1, 3], &[1, 2, 3], None),
+            (&[1, 2, 3], &[2], None),
+            (&[], &[1], None),
+            (&[1, 2, 4], &[1, 2, 3], Some(4)),
+            (&[1, 3], &[2, 4, 6], Some(1)),
+            (&[5], &[1, 2], Some(5)),
+        ] {
+            assert_eq!(differ(&samples(one), &samples(other)), expected, "{one:?} {other:?}");
+        }
+        let mut other = samples(&[1, 2, 3]);
+        other[1].1 = vec![9];
+        assert_eq!(differ(&samples(&[1, 2, 3]), &other), Some(2));
+    }
+
+    #[test]
+    fn only_the_time_that_both_blocks_have_is_compared() {
+        let all = samples(&[1, 2, 3, 4, 5]);
+        assert_eq!(within(&all, 2, 4), samples(&[2, 3]));
+        assert_eq!(within(&all, 6, 9), samples(&[]));
+        assert_eq!(within(&all, 4, 2), samples(&[]));
+    }
+
+    #[test]
+    fn the_younger_producer_is_the_one_whose_first_block_came_later() {
+        let meta = |number: u128, sources: &[u128]| {
+            let mut meta = BlockMeta::new(BlockId::new(0, number), 0, 1);
+            meta.compaction.sources = sources.iter().map(|source| BlockId::new(0, *source)).collect();
+            meta
+        };
+        let (compacted, fresh) = (meta(90, &[5, 6, 7]), meta(50, &[50]));
+        let expected = (fresh.ulid, compacted.ulid);
+        assert_eq!(by_age(&compacted, &fresh), expected);
+        assert_eq!(by_age(&fresh, &compacted), expected);
+    }
+}

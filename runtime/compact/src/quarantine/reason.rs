@@ -119,3 +119,44 @@ pub(crate) fn code_of_fault(fault: &SourceFault) -> &'static str {
         SourceFault::Series { .. } => ProblemKind::SeriesOrder.code(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use block::BlockId;
+
+    use super::*;
+
+    fn finding(code: &'static str, severity: Severity, repairable: bool) -> Finding {
+        let finding = Finding::new(BlockId::new(0, 1), severity, code, "x");
+        if repairable { finding.repairable() } else { finding }
+    }
+
+    #[test]
+    fn a_block_is_repaired_only_if_all_that_is_wrong_can_be_mended() {
+        let mended = finding("chunk-order", Severity::Damage, true);
+        let lost = finding("chunk-checksum", Severity::Damage, false);
+        let defect = finding("series-utf8", Severity::Defect, false);
+        let note = finding("empty-block", Severity::Note, false);
+        let nameless = finding("series-no-name", Severity::Defect, false);
+        assert_eq!(judge(vec![note.clone(), nameless]), Verdict::Sound);
+        assert_eq!(judge(vec![mended.clone(), note]), Verdict::Repair(vec![mended.clone()]));
+        assert_eq!(
+            judge(vec![mended.clone(), defect.clone(), lost.clone()]),
+            Verdict::SetAside(vec![lost, defect, mended])
+        );
+    }
+
+    #[test]
+    fn every_reason_of_ours_is_known_again_from_its_mark() {
+        for code in CODES {
+            let reason = no_compact_reason(code);
+            let words = reason_words(&reason);
+            let again: NoCompactReason = serde_json::from_value(words.clone().into()).unwrap();
+            assert_eq!(again, reason);
+            let expected = if words == code { code } else { "chunk-order" };
+            assert_eq!(code_of_reason(&again), Some(expected));
+        }
+        assert_eq!(code_of_reason(&NoCompactReason::Manual), None);
+        assert_eq!(code_of_reason(&NoCompactReason::Other("by-somebody".to_owned())), None);
+    }
+}

@@ -431,3 +431,42 @@ async fn downloading_the_sources_gives_the_same_block() {
     }
     assert_eq!(indices[0], indices[1]);
 }
+
+#[test]
+fn metrics_have_the_names_that_dashboards_read() {
+    let mut registry = prometheus_client::registry::Registry::default();
+    compact::cycle::CompactMetrics::register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    // The suffix of counters stands in their samples; those of groups come with the groups.
+    let mut found: Vec<&str> = typed.collect();
+    found.sort_unstable();
+    let expected = [
+        "thanos_compact_aborted_partial_uploads_deletion_attempts counter",
+        "thanos_compact_block_cleanup_failures counter",
+        "thanos_compact_block_cleanup_loops counter",
+        "thanos_compact_blocks_cleaned counter",
+        "thanos_compact_blocks_marked counter",
+        "thanos_compact_blocks_repaired counter",
+        "thanos_compact_blocks_set_aside gauge",
+        "thanos_compact_garbage_collected_blocks counter",
+        "thanos_compact_garbage_collection counter",
+        "thanos_compact_garbage_collection_duration_seconds histogram",
+        "thanos_compact_garbage_collection_failures counter",
+        "thanos_compact_groups_failing gauge",
+        "thanos_compact_halted gauge",
+        "thanos_compact_iterations counter",
+        "thanos_compact_retries counter",
+        "thanos_compact_todo_compaction_blocks gauge",
+        "thanos_compact_todo_compactions gauge",
+        "thanos_compact_todo_deletion_blocks gauge",
+        "thanos_compact_todo_downsample_blocks gauge",
+        "thanos_delete_delay_seconds gauge",
+    ];
+    assert_eq!(found, expected);
+    assert!(
+        text.contains("thanos_compact_blocks_marked_total{marker=\"deletion-mark.json\",reason=\"\"} 0"),
+        "{text}"
+    );
+}
