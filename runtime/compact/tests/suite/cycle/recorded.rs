@@ -45,8 +45,11 @@ async fn run(expected: &str, change: impl FnOnce(&mut CompactorConfig)) {
     change(&mut config);
     let compactor = compactor(config, &bucket, Arc::new(RealFs), Arc::new(SystemClock));
     compactor.prepare().await.unwrap();
+    let plan = compactor.plan().await.unwrap();
     let outcome = compactor.run_once().await;
     assert!(outcome.is_success(), "{outcome:#?}");
+    assert_eq!(plan.compactions.len(), outcome.compacted.len(), "{plan}");
+    assert!(plan.compactions.iter().all(|work| work.disk_bytes.is_some_and(|bytes| bytes > 0)), "{plan}");
     assert!(compactor.health().healthy, "{:#?}", compactor.health());
 
     let (of_ours, of_theirs) = (metas(bucket.as_ref()).await, metas(theirs.as_ref()).await);
