@@ -50,9 +50,9 @@ pub struct GroupHealth {
     /// How many blocks it has.
     pub blocks: usize,
     /// How many compactions are still to be done.
-    pub todo: usize,
+    pub due: usize,
     /// The start of the oldest block that is still to be compacted, milliseconds.
-    pub oldest_todo: Option<i64>,
+    pub oldest_due: Option<i64>,
     /// When it last came to its end, milliseconds since the epoch.
     pub done_at: Option<i64>,
     /// Since when its compaction fails.
@@ -135,8 +135,8 @@ impl Book {
                 key: group.key.clone(),
                 group: group.words(),
                 blocks: 0,
-                todo: 0,
-                oldest_todo: None,
+                due: 0,
+                oldest_due: None,
                 done_at: None,
                 failing_since: None,
                 error: None,
@@ -149,15 +149,15 @@ impl Book {
         }
     }
 
-    pub(super) fn todo(&mut self, key: &str, todo: usize, oldest: Option<i64>) {
+    pub(super) fn due(&mut self, key: &str, due: usize, oldest: Option<i64>) {
         if let Some(group) = self.groups.get_mut(key) {
-            (group.todo, group.oldest_todo) = (todo, oldest);
+            (group.due, group.oldest_due) = (due, oldest);
         }
     }
 
     pub(super) fn group_done(&mut self, key: &str, now: TimestampMs, blocks: usize) {
         if let Some(group) = self.groups.get_mut(key) {
-            (group.todo, group.oldest_todo, group.blocks) = (0, None, blocks);
+            (group.due, group.oldest_due, group.blocks) = (0, None, blocks);
             group.done_at = Some(now.as_millis());
             (group.failing_since, group.error, group.next_attempt) = (None, None, None);
         }

@@ -85,8 +85,8 @@ impl Compactor {
             *entry = (entry.0.saturating_add(1), entry.1.min(planned.job.range().0));
         }
         let mut book = self.book();
-        for (key, (todo, oldest)) in of_group {
-            book.todo(key, todo, Some(oldest));
+        for (key, (due, oldest)) in of_group {
+            book.due(key, due, Some(oldest));
         }
         Ok(())
     }
