@@ -25,6 +25,10 @@ impl Chain {
         self.heap.clear();
         self.rows.clear();
         self.duplicates = 0;
+        if let [first, second] = self.cursors.as_slice() {
+            let (first, second) = (*first, *second);
+            return self.run_two(times, first, second);
+        }
         for at in 1..self.cursors.len() {
             if self.time(times, at).is_some() {
                 self.push(times, at);
@@ -68,6 +72,44 @@ impl Chain {
                 self.rows.push(row as u32);
                 last = time;
             }
+        }
+    }
+
+    /// As [`Chain::run`] for two chunks, of which the one that waits is all that the heap would have.
+    fn run_two(&mut self, times: &[i64], first: (usize, usize), second: (usize, usize)) {
+        let side = |(start, end): (usize, usize)| times.get(start..end).unwrap_or_default();
+        // The one that has the turn, and the one that waits: the next row, and the times from there on.
+        let (mut turn, mut waits) = ((first.0, side(first)), (second.0, side(second)));
+        let mut last = None;
+        while let Some((limit, behind)) = waits.1.split_first() {
+            while let Some((time, others)) = turn.1.split_first() {
+                if last == Some(*time) {
+                    self.duplicates = self.duplicates.saturating_add(1);
+                } else if time < limit {
+                    self.rows.push(turn.0 as u32);
+                    last = Some(*time);
+                } else {
+                    break;
+                }
+                turn = (turn.0.saturating_add(1), others);
+            }
+            if last == Some(*limit) {
+                self.duplicates = self.duplicates.saturating_add(1);
+            } else {
+                self.rows.push(waits.0 as u32);
+                last = Some(*limit);
+            }
+            waits = (waits.0.saturating_add(1), behind);
+            std::mem::swap(&mut turn, &mut waits);
+        }
+        for time in turn.1 {
+            if last == Some(*time) {
+                self.duplicates = self.duplicates.saturating_add(1);
+            } else {
+                self.rows.push(turn.0 as u32);
+                last = Some(*time);
+            }
+            turn.0 = turn.0.saturating_add(1);
         }
     }
 

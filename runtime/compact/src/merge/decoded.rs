@@ -94,6 +94,11 @@ impl Decoded {
         &self.parts
     }
 
+    /// Whether there are no histograms.
+    pub(super) const fn is_float(&self) -> bool {
+        matches!(self.used, (0, 0))
+    }
+
     /// The chunk in which a row is.
     pub(super) fn part_of(&self, row: usize) -> Option<&Part> {
         let behind = self.parts.partition_point(|part| part.rows.start <= row);

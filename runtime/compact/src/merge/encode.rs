@@ -49,6 +49,10 @@ impl Encoder {
         chunks: &mut Vec<Chunk>,
     ) {
         let mut sink = Sink { bytes, chunks, block };
+        if decoded.is_float() {
+            self.floats(decoded, rows, limit, &mut sink);
+            return self.close(&mut sink);
+        }
         let mut rows = rows;
         while let Some(first) = rows.first() {
             let Some(part) = decoded.part_of(*first as usize) else { break };
@@ -81,16 +85,25 @@ impl Encoder {
 
     fn floats(&mut self, decoded: &Decoded, rows: &[u32], limit: u16, sink: &mut Sink<'_>) {
         let (times, values) = (decoded.times(), decoded.values());
-        for row in rows {
-            let row = *row as usize;
-            let (Some(time), Some(value)) = (times.get(row), values.get(row)) else { continue };
-            if !matches!(self.open, Open::Floats) || self.samples >= limit {
+        let mut rows = rows;
+        while let Some(first) = rows.first() {
+            let room = if matches!(self.open, Open::Floats) { limit.saturating_sub(self.samples) } else { 0 };
+            if room == 0 {
                 self.close(sink);
                 self.floats.restart();
-                self.begin(Open::Floats, *time);
+                self.begin(Open::Floats, times.get(*first as usize).copied().unwrap_or(0));
             }
-            self.floats.append(*time, *value);
-            self.added(*time);
+            let room = usize::from(limit.saturating_sub(self.samples).max(1)).min(rows.len());
+            let (fitting, others) = rows.split_at_checked(room).unwrap_or_default();
+            for row in fitting {
+                let row = *row as usize;
+                if let (Some(time), Some(value)) = (times.get(row), values.get(row)) {
+                    self.floats.append(*time, *value);
+                    self.times.1 = *time;
+                }
+            }
+            self.samples = self.floats.len();
+            rows = others;
         }
     }
 
