@@ -83,8 +83,6 @@ impl Compactor {
         let index_bytes = index_sizes(&self.bucket, &view, self.config.meta_concurrency).await;
         let known = Known { excluded: &excluded, index_bytes: &index_bytes };
         let ends = groups.into_iter().map(|group| self.compact_group(group, &view, &judged, known));
-        // Collected, so that the whole pass can run on any thread.
-        let ends: Vec<_> = ends.collect();
         let mut ends = futures::stream::iter(ends).buffered(self.config.concurrency.max(1));
         let (mut again, mut is_stale, mut halt) = (false, false, None);
         while let Some(end) = ends.next().await {
@@ -119,6 +117,10 @@ impl Compactor {
                 self.metrics.group_completed(resolution);
                 self.backoff().succeeded(&key);
                 self.book().group_done(&key, now, blocks);
+            }
+            Err(JobFailure::Halt(halt)) => {
+                self.metrics.group_failed(resolution);
+                end.halt = Some(halt);
             }
             Err(failure) => {
                 self.metrics.group_failed(resolution);

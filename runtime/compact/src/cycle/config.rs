@@ -26,7 +26,8 @@ pub struct CompactorConfig {
     pub replica_labels: Vec<String>,
     /// What becomes of samples that several blocks have. `--deduplication.func`
     pub overlaps: Overlaps,
-    /// Halts where Thanos halts because blocks share time, and deletes what is too old whatever is lost with it.
+    /// Halts where blocks share time and that is not declared, and where a block is damaged and cannot be mended; deletes what is
+    /// too old whatever is lost with it. As Thanos does.
     /// `--compact.halt-compat`
     pub halt_compat: bool,
     /// Downsamples blocks in which rules of an index are broken, as far as the samples can be read. Compaction does not ask: it

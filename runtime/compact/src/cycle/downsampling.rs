@@ -46,8 +46,6 @@ impl Compactor {
         }
         let due = self.due(&view);
         let jobs = due.iter().map(|due| self.downsample_block(*due, &view));
-        // Collected, so that the whole pass can run on any thread.
-        let jobs: Vec<_> = jobs.collect();
         let mut jobs = futures::stream::iter(jobs).buffered(self.config.downsample_concurrency.max(1));
         let mut made = false;
         while let Some(done) = jobs.next().await {

@@ -72,6 +72,9 @@ pub enum JobFailure {
         /// How many there are.
         has: u64,
     },
+    /// Thanos halts here, and it was asked to halt where Thanos does.
+    #[error(transparent)]
+    Halt(#[from] Halt),
     /// The blocks span more time than can be claimed.
     #[error("the blocks span more time than any block may have")]
     TooWide(#[source] TooWide),
@@ -111,6 +114,7 @@ impl Kind for JobFailure {
             JobFailure::NotInBucket(error) => error.kind(),
             JobFailure::NotCovered { .. } => ErrorKind::Conflict,
             JobFailure::Lease(error) => error.kind(),
+            JobFailure::Halt(_) => ErrorKind::Conflict,
             JobFailure::OverBudget { .. } => ErrorKind::ResourceExhausted,
             JobFailure::TooWide(_) => ErrorKind::InvalidArgument,
             JobFailure::Mark(error) => error.kind(),

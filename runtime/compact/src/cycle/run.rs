@@ -12,7 +12,8 @@ impl Compactor {
     /// Goes through all queues once, in Thanos' order: compaction until nothing is left, downsampling, retention, deletion of
     /// uploads that were given up. A queue that fails does not keep the next from its work.
     ///
-    /// What failed is in the outcome and is tried again by a later call, once its pause is over.
+    /// What failed is in the outcome and is tried again by a later call, once its pause is over. It is to be waited for by a thread
+    /// of its own (`block_on`), not spawned: much is done between two calls of the bucket.
     pub async fn run_once(&self) -> Outcome {
         let mut outcome = Outcome::default();
         for queue in Queue::ALL {

@@ -37,7 +37,6 @@ impl Compactor {
     /// Opens the sources of a job, each that is downloaded in a folder of its name in `folder`.
     pub(super) async fn open_sources(&self, job: &Job, folder: &Path) -> Result<Sources, Trouble> {
         let at_once = self.config.fetch_concurrency.max(1);
-        // Collected, so that the whole job can run on any thread.
         if !self.config.stream_sources {
             let brought: Vec<_> = job.sources.iter().map(|meta| self.bring(meta, folder)).collect();
             let blocks = futures::stream::iter(brought).buffered(at_once).try_collect().await?;

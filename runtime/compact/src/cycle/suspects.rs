@@ -14,10 +14,10 @@ use super::error::JobFailure;
 use super::execute::Done;
 use super::health::{REPAIRED, SET_ASIDE};
 use super::outcome::Outcome;
-use crate::plan::Job;
+use crate::plan::{Halt, Job};
 use crate::quarantine::{
-    Disagreement, Evidence, Repair, Verdict, commands, inspect, judge, no_compact_reason, reason_words,
-    repair, write_evidence,
+    Disagreement, EVIDENCE, Evidence, Repair, Verdict, commands, inspect, judge, no_compact_reason,
+    reason_words, repair, write_evidence,
 };
 use crate::verify::look_in_bucket;
 
@@ -109,6 +109,9 @@ impl Compactor {
             Verdict::SetAside(findings) => findings,
             Verdict::Sound => return Ok(None),
         };
+        if self.config.halt_compat && during.from == From::Compaction {
+            return Err(halt(block, during, &findings).into());
+        }
         held.confirm().await?;
         self.set_aside(block, &findings, during, outcome).await?;
         Ok(Some(Resolved::SetAside))
@@ -156,7 +159,7 @@ impl Compactor {
         let job = (during.group_words, during.job.clone());
         let evidence = Evidence::new(block, (marker, &reason), findings, job, self.now());
         write_evidence(bucket, &evidence).await?;
-        let details = details(findings);
+        let details = format!("{} (see {EVIDENCE})", details(findings));
         match during.from {
             From::Compaction => {
                 let reason = no_compact_reason(worst.code);
@@ -214,7 +217,12 @@ pub(super) enum Resolved {
     Repaired(Box<Meta>),
 }
 
-/// The details of a mark: what was found, and where the rest stands.
+/// Why nothing more is done where a damaged block stops everything.
+fn halt(block: BlockId, during: &During<'_>, findings: &[Finding]) -> Halt {
+    Halt::Damaged { group: during.group_words.to_owned(), block, found: details(findings) }
+}
+
+/// What was found, in words.
 fn details(findings: &[Finding]) -> String {
     let words: Vec<String> =
         findings.iter().map(|finding| format!("{}: {}", finding.code, finding.detail)).collect();
@@ -223,5 +231,5 @@ fn details(findings: &[Finding]) -> String {
         words.truncate(end);
         words.push('…');
     }
-    format!("{words} (see {})", crate::quarantine::EVIDENCE)
+    words
 }

@@ -182,7 +182,6 @@ pub(super) async fn index_sizes(bucket: &BucketRef, view: &View, at_once: usize)
         // Whoever reads the block will be told why.
         attributes.ok().map(|attributes| (*block, attributes.size))
     });
-    let asked: Vec<_> = asked.collect();
     let sizes: Vec<_> = futures::stream::iter(asked).buffered(at_once.max(1)).collect().await;
     sizes.into_iter().flatten().collect()
 }

@@ -87,6 +87,16 @@ pub enum Halt {
         /// The blocks.
         blocks: String,
     },
+    /// A block is damaged in a way that cannot be mended.
+    #[error("group {group}: block with not healthy index found {block}: {found}")]
+    Damaged {
+        /// The group in words.
+        group: String,
+        /// The block.
+        block: BlockId,
+        /// What was found.
+        found: String,
+    },
 }
 
 impl Planner {

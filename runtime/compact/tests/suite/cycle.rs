@@ -1,6 +1,7 @@
 //! Whole cycles over buckets.
 
 mod behaviour;
+mod interrupted;
 mod made;
 mod recorded;
 mod world;

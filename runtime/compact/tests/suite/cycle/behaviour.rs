@@ -6,7 +6,6 @@ use std::sync::Arc;
 use block::{BlockId, DeletionMark, NoCompactMark, Retention, layout, read_mark};
 use compact::cycle::{Compactor, CompactorConfig};
 use compact::lease::{LeaseConfig, Leases};
-use objstore::layers::{Fault, Faulty, Script};
 use objstore::{Bucket, BucketRef, Chance, read_all};
 use prom_model::{Clock, ManualClock, PromDuration};
 use tokio_util::sync::CancellationToken;
@@ -14,14 +13,14 @@ use tsdb::fs::Fs;
 use tsdb::fs::sim::SimFs;
 
 use super::made::{HOUR, Made, START, id, put_block};
-use super::world::{clock, compactor, compactor_with, config, disk, memory, metas, names};
+use super::world::{clock, compactor, compactor_with, config, disk, memory, metas, names, put};
 
-fn compactor_on(bucket: &BucketRef, clock: &Arc<ManualClock>, config: CompactorConfig) -> Compactor {
+pub(super) fn compactor_on(bucket: &BucketRef, clock: &Arc<ManualClock>, config: CompactorConfig) -> Compactor {
     compactor(config, bucket, disk(), Arc::clone(clock) as Arc<dyn Clock>)
 }
 
 /// The blocks as `from-to L level n samples`, in hours.
-async fn blocks(bucket: &dyn Bucket) -> Vec<String> {
+pub(super) async fn blocks(bucket: &dyn Bucket) -> Vec<String> {
     let mut blocks: Vec<(i64, String)> = Vec::new();
     for meta in metas(bucket).await.values() {
         let hour = |time: i64| (time - START) / HOUR;
@@ -41,7 +40,7 @@ async fn blocks(bucket: &dyn Bucket) -> Vec<String> {
 }
 
 /// Five blocks of two hours each: four are due.
-async fn five(bucket: &dyn Bucket) {
+pub(super) async fn five(bucket: &dyn Bucket) {
     for at in 0..5 {
         put_block(bucket, &Made::new(u64::try_from(at).unwrap() + 1, 2 * at, 2 * at + 2)).await;
     }
@@ -71,80 +70,23 @@ async fn marked_sources_are_kept_for_the_delay_and_then_deleted() {
     assert!(!compactor.run_once().await.has_changed());
 }
 
-/// What becomes of five blocks when the call of each number fails so, and what a process after it makes of the rest.
-async fn interrupted(fault: Fault) {
+#[tokio::test]
+async fn halt_compat_halts_at_a_block_that_cannot_be_mended() {
     let clock = clock();
-    let dyn_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
-    let calls = {
-        let bucket = memory(&clock);
-        five(bucket.as_ref()).await;
-        let counted = Arc::new(Faulty::new(bucket, Script::default()));
-        let as_bucket: BucketRef = Arc::clone(&counted) as BucketRef;
-        compactor(config("/data"), &as_bucket, disk(), dyn_clock()).run_once().await;
-        counted.calls()
-    };
-    assert!(calls > 30, "{calls}");
-    for at in 0..calls {
-        let bucket = memory(&clock);
-        five(bucket.as_ref()).await;
-        let faulty: BucketRef = Arc::new(Faulty::new(Arc::clone(&bucket), Script::once(at, fault)));
-        let disk = disk();
-        let first = compactor(config("/data"), &faulty, Arc::clone(&disk), dyn_clock());
-        first.prepare().await.unwrap();
-        first.run_once().await;
-        let second = compactor(config("/data"), &bucket, Arc::clone(&disk), dyn_clock());
-        second.prepare().await.unwrap();
-        for _ in 0..2 {
-            let outcome = second.run_once().await;
-            assert!(outcome.is_success(), "{fault:?} at {at}: {outcome:?}");
-        }
-        assert_eq!(blocks(bucket.as_ref()).await, ["0-8 L2 480", "8-10 L1 120"], "{fault:?} at {at}");
-        assert!(second.health().healthy, "{fault:?} at {at}: {:?}", second.health());
-        for folder in ["/data/compact", "/data/downsample"] {
-            let left = disk.list(Path::new(folder)).unwrap();
-            assert!(
-                left.iter().all(|entry| is_empty(disk.as_ref(), &Path::new(folder).join(&entry.name))),
-                "{left:?}"
-            );
-        }
-    }
-}
-
-fn is_empty(disk: &dyn Fs, folder: &Path) -> bool {
-    disk.list(folder).is_ok_and(|entries| entries.is_empty())
-}
-
-#[tokio::test]
-async fn a_run_that_dies_before_any_call_is_taken_up_by_the_next() {
-    interrupted(Fault::CrashBefore).await;
-}
-
-#[tokio::test]
-async fn a_run_that_dies_after_any_call_is_taken_up_by_the_next() {
-    interrupted(Fault::CrashAfter).await;
-}
-
-#[tokio::test]
-async fn a_call_that_fails_is_made_good_later() {
-    interrupted(Fault::AppliedThenError).await;
-}
-
-#[tokio::test]
-async fn an_answer_with_a_wrong_bit_harms_no_block() {
-    let clock = clock();
-    // Each number of a call, as far as there are so many.
-    for at in 0..90 {
-        let bucket = memory(&clock);
-        five(bucket.as_ref()).await;
-        let faulty: BucketRef = Arc::new(Faulty::new(Arc::clone(&bucket), Script::once(at, Fault::BitFlip)));
-        compactor_on(&faulty, &clock, config("/data")).run_once().await;
-        clock.advance_ms(2 * HOUR);
-        compactor_on(&bucket, &clock, config("/data")).run_once().await;
-        // Whatever was thought of a block: all samples are there, once.
-        let of_all: u64 =
-            metas(bucket.as_ref()).await.values().map(|meta| meta.block.stats.num_samples).sum();
-        assert_eq!(of_all, 600, "bit at {at}: {:?}", blocks(bucket.as_ref()).await);
-    }
+    let bucket = memory(&clock);
+    five(bucket.as_ref()).await;
+    put(bucket.as_ref(), &layout::object(id(2), layout::INDEX), "no index at all").await;
+    let before = names(bucket.as_ref()).await;
+    let halting = CompactorConfig { halt_compat: true, ..config("/data") };
+    let compactor = compactor_on(&bucket, &clock, halting);
+    let outcome = compactor.run_once().await;
+    let why = outcome.halted.unwrap();
+    assert!(why.contains(&format!("block with not healthy index found {}: ", id(2))), "{why}");
+    assert_eq!(names(bucket.as_ref()).await, before);
+    // Without it the others go on.
+    let outcome = compactor_on(&bucket, &clock, config("/data")).run_once().await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(outcome.set_aside.len(), 1);
 }
 
 #[tokio::test]
