@@ -15,7 +15,11 @@ use tsdb::fs::sim::SimFs;
 use super::made::{HOUR, Made, START, id, put_block};
 use super::world::{clock, compactor, compactor_with, config, disk, memory, metas, names, put};
 
-pub(super) fn compactor_on(bucket: &BucketRef, clock: &Arc<ManualClock>, config: CompactorConfig) -> Compactor {
+pub(super) fn compactor_on(
+    bucket: &BucketRef,
+    clock: &Arc<ManualClock>,
+    config: CompactorConfig,
+) -> Compactor {
     compactor(config, bucket, disk(), Arc::clone(clock) as Arc<dyn Clock>)
 }
 
