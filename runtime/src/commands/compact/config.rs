@@ -54,7 +54,14 @@ impl WorkFlags {
             config.cadence = pace;
             config.partial_upload_gap = PARTIAL_UPLOAD_GAP;
         }
-        config.memory_bytes = compaction.memory.0;
+        config.stream_sources = !compaction.download;
+        config.disk_bytes_max = Some(compaction.disk.0).filter(|bytes| *bytes > 0);
+        config.memory_bytes_max = Some(compaction.memory.0).filter(|bytes| *bytes > 0);
+        if let Some(all) = config.memory_bytes_max {
+            // Half of it for what a job cannot choose: buffers over its sources, the program itself.
+            let jobs = compaction.concurrency.saturating_add(compaction.downsample_concurrency) as u64;
+            config.memory_bytes = config.memory_bytes.min(all / 2 / jobs.max(1));
+        }
         Ok(config)
     }
 }

@@ -138,9 +138,16 @@ pub(super) struct CompactionFlags {
     /// Halt at the first block that cannot be compacted, as Thanos does, instead of setting it aside (not in Thanos)
     #[arg(long = "compact.halt-compat")]
     pub(super) halt_compat: bool,
-    /// Memory of all work at once; work that needs more is divided or waits (not in Thanos)
-    #[arg(long = "compact.memory-budget", value_name = "BYTES", default_value = "1GiB")]
+    /// Memory that all jobs together may take; one that would take more is not begun, and named. 0: any (not in Thanos)
+    #[arg(long = "compact.memory-budget", value_name = "BYTES", default_value = "0")]
     pub(super) memory: GoBytes,
+    /// Disk below --data-dir that all jobs together may take, in the same way. 0: any (not in Thanos)
+    #[arg(long = "compact.disk-budget", value_name = "BYTES", default_value = "0")]
+    pub(super) disk: GoBytes,
+    /// Bring whole blocks to the disk before they are compacted, as Thanos does; otherwise they are read out of the bucket piece by
+    /// piece (not in Thanos)
+    #[arg(long = "compact.download-sources")]
+    pub(super) download: bool,
     /// Hash that is written beside each file: empty or SHA256
     #[arg(long = "hash-func", value_name = "FUNCTION", default_value = "", value_parser = ["", "SHA256"])]
     pub(super) hash_func: String,
