@@ -114,6 +114,20 @@ fn a_damaged_block_is_set_aside_and_all_others_are_compacted() {
 }
 
 #[test]
+fn work_that_would_take_too_much_is_not_begun_and_named() {
+    let (bucket, _) = filled(5);
+    let before = blocks(&bucket);
+    for flag in ["--compact.memory-budget=1MB", "--compact.disk-budget=1KB"] {
+        let run = compact(&bucket, &[flag]);
+        assert_eq!((run.code, blocks(&bucket)), (Some(1), before.clone()), "{flag}: {}", run.err);
+        let last = run.err.lines().last().unwrap_or_default();
+        assert!(last.starts_with("error: ") && last.contains("bytes"), "{flag}: {last}");
+    }
+    let whole = compact(&bucket, &["--compact.download-sources"]);
+    assert_eq!((whole.code, blocks(&bucket).len()), (Some(0), 2), "{}", whole.err);
+}
+
+#[test]
 fn settings_that_make_no_sense_are_one_line() {
     let (bucket, _) = filled(1);
     for (flags, words) in [
