@@ -25,7 +25,7 @@ const START: i64 = 1_704_067_200_000;
 const STEP: i64 = 60_000;
 const SAMPLES: i64 = 2 * 24 * 60;
 const CHUNK: usize = 120;
-const RUNS: u64 = 3;
+const RUNS: u64 = 5;
 const MIB: f64 = 1_048_576.0;
 
 fn main() {
