@@ -64,6 +64,8 @@ pub struct CompactorConfig {
     pub partial_upload_gap: PromDuration,
     /// The pace of the queues.
     pub cadence: Cadence,
+    /// Whether copies of meta.json are kept in the data directory, so that a restart reads fewer objects.
+    pub keep_metas: bool,
     /// Whether the sources of a compaction are read out of the bucket by ranges. If not, they are downloaded first, as by Thanos,
     /// which takes their size on the disk.
     pub stream_sources: bool,
@@ -138,6 +140,7 @@ impl CompactorConfig {
                 cleanup: PromDuration::from_mins(5),
                 progress: PromDuration::from_mins(5),
             },
+            keep_metas: true,
             stream_sources: true,
             memory_bytes: 256 << 20,
             memory_bytes_max: None,

@@ -57,7 +57,7 @@ impl Views {
         let settings = FetcherConfig {
             discovery: config.discovery,
             concurrency: config.meta_concurrency,
-            cache: Some((Arc::clone(fs), config.data_dir.clone())),
+            cache: config.keep_metas.then(|| (Arc::clone(fs), config.data_dir.clone())),
         };
         let fetcher = Fetcher::new(Arc::clone(bucket), Arc::clone(clock), settings, filters, metrics);
         Views { fetcher, begun: AtomicU64::new(0), last: Mutex::new(None) }

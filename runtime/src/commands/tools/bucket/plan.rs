@@ -1,5 +1,6 @@
 //! `tools bucket plan`: what a compactor would do with the bucket as it is.
 
+use ::compact::cycle::CompactorConfig;
 use clap::Args;
 use prometheus_client::registry::Registry;
 
@@ -19,6 +20,8 @@ pub(super) struct Flags {
 
 pub(super) async fn run(flags: Flags, tool: &Tool, mut registry: Registry) -> anyhow::Result<()> {
     flags.work.check()?;
-    let compactor = compactor(flags.work.config(None)?, &tool.bucket, None, &mut registry)?;
+    // Whoever only looks leaves nothing behind.
+    let config = CompactorConfig { keep_metas: false, ..flags.work.config(None)? };
+    let compactor = compactor(config, &tool.bucket, None, &mut registry)?;
     print_plan(&compactor, &flags.output).await
 }
