@@ -155,10 +155,11 @@ impl Stream for Rebatched {
             let Some(frames) = &mut this.frames else { return Poll::Ready(None) };
             match ready!(frames.as_mut().poll_next(context)) {
                 Some(Ok(SeriesFrame::Batch(mut batch))) => {
-                    let chunks = || batch.iter().map(|series| series.chunks.len()).sum::<usize>();
-                    let is_full =
-                        batch.len() == this.most || (batch.len() < this.most && chunks() >= BATCH_CHUNKS);
-                    if this.batch.is_empty() && this.most > 1 && is_full {
+                    let chunks: usize = batch.iter().map(|series| series.chunks.len()).sum();
+                    let last = batch.last().map_or(0, |series| series.chunks.len());
+                    let is_full = batch.len() == this.most || chunks >= BATCH_CHUNKS;
+                    let fits = batch.len() <= this.most && chunks - last < BATCH_CHUNKS;
+                    if this.batch.is_empty() && this.most > 1 && is_full && fits {
                         return Poll::Ready(Some(Ok(SeriesFrame::Batch(batch))));
                     }
                     batch.reverse();
@@ -187,7 +188,7 @@ impl Stream for Rebatched {
 mod tests {
     use futures::StreamExt;
     use futures::executor::block_on;
-    use storeapi::LabelBytes;
+    use storeapi::{AggrChunk, LabelBytes};
 
     use super::*;
 
@@ -238,5 +239,17 @@ mod tests {
         assert_eq!(sent(frames(), 2), wanted);
         let wanted = [r#"["a", "b", "c", "d"]"#, "warning slow", r#"["e", "f"]"#, "error gone"];
         assert_eq!(sent(frames(), 64), wanted);
+    }
+
+    #[test]
+    fn series_with_many_chunks_make_smaller_batches() {
+        let long = |name| Series { chunks: vec![AggrChunk::default(); BATCH_CHUNKS / 2 + 1], ..series(name) };
+        let frames = |list: Vec<Series>| vec![Ok(SeriesFrame::Batch(list))];
+        let one_after_another = frames(vec![long("a"), long("b"), long("c"), series("d")]);
+        assert_eq!(sent(one_after_another, 64), [r#"["a", "b"]"#, r#"["c", "d"]"#]);
+        // What is full already goes as it is.
+        let mut full = frames(vec![long("a"), long("b")]);
+        full.extend(frames(vec![series("c")]));
+        assert_eq!(sent(full, 64), [r#"["a", "b"]"#, r#"["c"]"#]);
     }
 }
