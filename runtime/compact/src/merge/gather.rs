@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tsdb::block::{BlockReader, ChunkData, Interval};
-use tsdb::chunk::{ChunkError, Encoding, Scratch, sample_count, summarise};
+use tsdb::chunk::{Aggregate, AggregateChunk, ChunkError, Encoding, Scratch, sample_count, summarise};
 use tsdb::{BlockId, Corruption};
 
 use crate::SourceFault;
@@ -171,7 +171,13 @@ impl Gathered {
             return Ok(());
         }
         let data = self.bytes.get(chunk.bytes.clone()).unwrap_or(&[]);
-        let summary = summarise(chunk.encoding, data, &mut self.scratch)?;
+        let mut summary = summarise(chunk.encoding, data, &mut self.scratch)?;
+        if chunk.encoding == Encoding::Aggregate
+            && let Some(counts) = AggregateChunk::new(data)?.get(Aggregate::Count)
+        {
+            // A counter begins with a raw sample of its first window, which is none of the windows.
+            summary = summarise(counts.encoding, counts.data, &mut self.scratch)?;
+        }
         chunk.check_times(summary.times)
     }
 

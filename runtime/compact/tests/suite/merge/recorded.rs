@@ -3,7 +3,7 @@
 //! The files are not part of the repository: `PRONOIA_SHARED` names a folder that has them in `fixtures/`.
 #![expect(clippy::disallowed_methods, reason = "recordings are files")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use compact::merge::{Overlaps, merge};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tsdb::BlockId;
-use tsdb::block::{BlockMeta, BlockReader, write_digest};
-use tsdb::fs::RealFs;
+use tsdb::block::{BlockFiles, BlockMeta, BlockReader, examine, write_digest};
+use tsdb::fs::{Fs, RealFs};
+use tsdb::stored::StoredFile;
 
 /// A compaction, as the log names it.
 struct Step {
@@ -127,4 +128,82 @@ fn recorded_compactions_are_done_again() {
 fn recorded_deduplications_are_done_again() {
     let Some(fixtures) = fixtures() else { return };
     compare(&fixtures, "dedup", Overlaps::Penalty);
+}
+
+/// The chunks of all series of a block.
+fn chunks(block: &BlockReader) -> BTreeMap<String, Vec<(i64, i64, Vec<u8>)>> {
+    let mut all: BTreeMap<String, Vec<(i64, i64, Vec<u8>)>> = BTreeMap::new();
+    let mut scan = block.scan().unwrap();
+    while scan.next_series().unwrap().is_some() {
+        let labels = block.index().labels(scan.series()).unwrap().to_string();
+        let of_series = all.entry(labels).or_default();
+        for at in 0..scan.series().chunks.len() {
+            let (meta, stored) = scan.chunk_at(at).unwrap().unwrap();
+            of_series.push((meta.min_time, meta.max_time, stored.data.to_vec()));
+        }
+    }
+    all
+}
+
+#[test]
+fn recorded_aggregates_pass_as_they_are_and_replicas_of_them_merge() {
+    let Some(fixtures) = fixtures() else { return };
+    let bucket = fixtures.join("bucket-compacted");
+    let mut blocks: BTreeMap<(String, String), Vec<BlockReader>> = BTreeMap::new();
+    for entry in std::fs::read_dir(&bucket).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(block) = BlockReader::open(&RealFs, &path) else { continue };
+        let thanos = block.meta().extra["thanos"].clone();
+        let resolution = thanos["downsample"]["resolution"].to_string();
+        if resolution != "0" {
+            let replica = thanos["labels"]["prometheus_replica"].to_string();
+            blocks.entry((resolution, replica)).or_default().push(block);
+        }
+    }
+    let mut compared = 0;
+    for ((resolution, _), mut group) in blocks.clone() {
+        group.sort_by_key(|block| block.meta().min_time);
+        // Each block twice: what is the same to the last byte is one.
+        let twice: Vec<BlockReader> = group.iter().chain(&group).cloned().collect();
+        let folder = tempfile::tempdir().unwrap();
+        let merged = once(folder.path(), &twice, Overlaps::OneToOne);
+        let mut expected: BTreeMap<String, Vec<(i64, i64, Vec<u8>)>> = BTreeMap::new();
+        for block in &group {
+            for (labels, chunks) in chunks(block) {
+                expected.entry(labels).or_default().extend(chunks);
+            }
+        }
+        assert!(chunks(&merged) == expected, "resolution {resolution}");
+        compared += expected.len();
+    }
+    assert!(compared > 0);
+    for overlaps in [Overlaps::OneToOne, Overlaps::Penalty] {
+        let both: Vec<BlockReader> = blocks
+            .iter()
+            .filter(|((resolution, _), _)| resolution == "300000")
+            .flat_map(|(_, group)| group.clone())
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let merged = once(folder.path(), &both, overlaps);
+        let folder = folder.path().join(merged.meta().ulid.to_string());
+        let file = |name: &str| StoredFile::new(name, RealFs.open(&folder.join(name)).unwrap());
+        let files = BlockFiles {
+            index: Some(file("index")),
+            segments: vec![file("chunks/000001")],
+            tombstones: Some(file("tombstones")),
+        };
+        let examined = examine(&files, merged.meta().min_time, merged.meta().max_time);
+        assert!(examined.problems.is_empty(), "{overlaps:?}: {:?}", examined.problems);
+    }
+}
+
+/// Merges blocks into one in this folder.
+fn once(folder: &Path, sources: &[BlockReader], overlaps: Overlaps) -> BlockReader {
+    let first = sources.iter().map(|block| block.meta().min_time).min().unwrap();
+    let last = sources.iter().map(|block| block.meta().max_time).max().unwrap();
+    let id = BlockId::new(first as u64, 7);
+    let target = Target { fs: Arc::new(RealFs), parent: folder, id, memory_bytes: 64 << 20 };
+    let merged = merge(sources, overlaps, &target, BlockMeta::new(id, first, last)).unwrap();
+    merged.samples.balance().unwrap();
+    BlockReader::open(&RealFs, &folder.join(id.to_string())).unwrap()
 }
