@@ -120,7 +120,11 @@ pub struct Summary {
 /// What is wrong with the bytes.
 pub fn summarise(encoding: Encoding, bytes: &[u8], scratch: &mut Scratch) -> Result<Summary, ChunkError> {
     match encoding {
-        Encoding::Xor | Encoding::Xor2 => {
+        Encoding::Xor => {
+            let (samples, times) = xor::walk(bytes)?;
+            Ok(Summary { samples: samples.into(), times })
+        }
+        Encoding::Xor2 => {
             scratch.floats.clear();
             decode_floats(encoding, bytes, Order::Rising, &mut scratch.floats)?;
             Ok(summary(&scratch.floats.timestamps))

@@ -185,6 +185,53 @@ fn decode_in<const RISING: bool>(bytes: &[u8], into: &mut Columns) -> Result<Dec
     Ok(Decoded { samples: count.into(), interval })
 }
 
+/// Goes over a chunk as [`decode`] does where timestamps must rise, and finds the same faults, but keeps nothing: how many samples
+/// there are, and the times of the first and of the last.
+pub(super) fn walk(bytes: &[u8]) -> Result<(u16, Option<(i64, i64)>), ChunkError> {
+    let count = super::decode::header_count(bytes)?;
+    let source = BitSource::new(bytes);
+    let mut reader = source.reader(HEADER);
+    if count == 0 {
+        reader.finish()?;
+        return Ok((0, None));
+    }
+    reader.need(8 + 64)?;
+    let first = reader.varint()?;
+    reader.need(64)?;
+    let mut value = XorValue::reading(reader.read(64));
+    let mut timestamp = first;
+    if let Some(left) = u64::from(count).checked_sub(2) {
+        let mut delta = reader.uvarint()? as i64;
+        reader.need(1 + 2 * left)?;
+        timestamp = rising(&reader, timestamp, delta)?;
+        value.read(&mut reader)?;
+        for _ in 0..left {
+            let mut window = reader.window();
+            let used;
+            if (window as i64) >= 0 {
+                (window, used) = (window << 1, 1);
+            } else {
+                let change;
+                (change, window, used) = read_change(&mut reader, window);
+                delta = delta.wrapping_add(change);
+            }
+            timestamp = rising(&reader, timestamp, delta)?;
+            value.read_from(&mut reader, window, used)?;
+        }
+    }
+    reader.finish()?;
+    Ok((count, Some((first, timestamp))))
+}
+
+#[inline(always)]
+fn rising(reader: &BitReader<'_>, before: i64, delta: i64) -> Result<i64, ChunkError> {
+    let timestamp = before.wrapping_add(delta);
+    if timestamp <= before {
+        return Err(reader.error(Fault::Order("timestamps")));
+    }
+    Ok(timestamp)
+}
+
 /// Reads a change of the difference between timestamps that is not 0; gives it, the window behind it and how many of the
 /// window's bits are taken.
 #[inline(always)]

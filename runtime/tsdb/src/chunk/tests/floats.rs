@@ -150,3 +150,22 @@ fn damage_is_named_and_leaves_the_columns_as_they_were() {
     check(&chunk(&[(10, 1.0), (10, 2.0)]), 12, Fault::Order("timestamps"));
     check(&chunk(&[(10, 1.0), (20, 2.0), (20, 2.0)]), 15, Fault::Order("timestamps"));
 }
+
+proptest! {
+    #[test]
+    fn a_chunk_that_is_walked_over_has_the_faults_of_one_that_is_decoded(
+        samples in samples(), at in any::<prop::sample::Index>(), flipped in 0u8..=255, cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = chunk(&samples);
+        let place = at.index(bytes.len());
+        bytes[place] ^= flipped;
+        let whole = cut.index(4) > 0;
+        let bytes = if whole { bytes.as_slice() } else { &bytes[..cut.index(bytes.len())] };
+        let mut columns = Columns::default();
+        let decoded = decode_floats(Encoding::Xor, bytes, Order::Rising, &mut columns).map(|decoded| Summary {
+            samples: decoded.samples as u64,
+            times: columns.timestamps.first().copied().zip(columns.timestamps.last().copied()),
+        });
+        prop_assert_eq!(summarise(Encoding::Xor, bytes, &mut Scratch::default()), decoded);
+    }
+}
