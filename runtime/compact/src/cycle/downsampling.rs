@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use block::findings::of_content;
-use block::{BlockId, Meta, View};
+use block::{BlockId, Meta, Resolution, View};
 use error_kind::Kind;
 use futures::StreamExt;
 
@@ -55,7 +55,8 @@ impl Compactor {
         Ok(made)
     }
 
-    /// The blocks that are to be downsampled now.
+    /// The blocks that are to be downsampled now: those that are long enough, and those that retention waits for. What would be
+    /// too old once it is made is not made, unless retention waits for what is made of it.
     pub(super) fn due(&self, view: &View) -> Vec<Due> {
         let judged = Judged::of(view);
         let excluded: BTreeSet<BlockId> = view
@@ -65,7 +66,44 @@ impl Compactor {
             .chain(&judged.suspects)
             .copied()
             .collect();
-        select(view.metas.values().map(AsRef::as_ref), |block| excluded.contains(&block))
+        let held = self.decide_retention(view).held;
+        let is_held =
+            |block: BlockId| held.iter().any(|held| held.block == block && held.is_to_be_downsampled());
+        // What shares time with others is merged with them first: coarser blocks that share time cannot be merged.
+        let waited_for = |block: BlockId| {
+            is_held(block) && view.metas.get(&block).is_some_and(|meta| !self.is_to_be_merged(meta, view))
+        };
+        let mut due = select(view.metas.values().map(AsRef::as_ref), |block| excluded.contains(&block));
+        let (guard, now) = (self.guard(), self.now());
+        due.retain(|due| {
+            let kept = view.metas.get(&due.block).is_some_and(|meta| guard.keeps(meta, due.to, now));
+            kept || waited_for(due.block)
+        });
+        for meta in view.metas.values().filter(|meta| waited_for(meta.id()) && !excluded.contains(&meta.id()))
+        {
+            let to = match meta.thanos.downsample.resolution {
+                Resolution::RAW => Resolution::FIVE_MINUTES,
+                Resolution::FIVE_MINUTES => Resolution::ONE_HOUR,
+                _ => continue,
+            };
+            let due_for_retention = Due { block: meta.id(), to };
+            if !due.contains(&due_for_retention) {
+                due.push(due_for_retention);
+            }
+        }
+        due
+    }
+
+    /// Whether another block of the same group shares time with this one, and compaction may take both.
+    fn is_to_be_merged(&self, meta: &Meta, view: &View) -> bool {
+        let is_taken = |block: BlockId| !view.no_compact_marks.contains_key(&block);
+        let shares_time = |other: &Meta| {
+            other.id() != meta.id()
+                && block::group_key(&other.thanos) == block::group_key(&meta.thanos)
+                && other.block.min_time < meta.block.max_time
+                && meta.block.min_time < other.block.max_time
+        };
+        is_taken(meta.id()) && view.metas.values().any(|other| shares_time(other) && is_taken(other.id()))
     }
 
     async fn downsample_block(&self, due: Due, view: &View) -> Outcome {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use block::filter::is_covered;
 use block::findings::{Finding, Severity};
-use block::{BlockId, BlockState, Meta, Source, View, group_key, layout};
+use block::{BlockId, BlockState, DeletionMark, Meta, Source, View, group_key, layout, read_mark};
 use objstore::{BucketError, read_all};
 
 use super::Compactor;
@@ -74,6 +74,10 @@ impl Compactor {
         }
         for (id, parts) in of_output {
             let Some(output) = view.metas.get(&id) else { continue };
+            // Nor does one that is to go itself: what it holds would go with it.
+            if read_mark::<DeletionMark>(self.bucket.as_ref(), id).await?.is_some() {
+                continue;
+            }
             // A block that is not there whole stands for nothing.
             match look_in_bucket(self.bucket.as_ref(), id, &[]).await {
                 Ok(_) => {}

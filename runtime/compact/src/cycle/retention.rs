@@ -90,11 +90,15 @@ impl Compactor {
             no_downsample: view.no_downsample_marks.keys().copied().collect(),
             unusable,
         };
-        let guard = Guard {
+        self.guard().decide(&bucketful, self.now())
+    }
+
+    /// The rules of retention.
+    pub(super) const fn guard(&self) -> Guard {
+        Guard {
             retention: self.config.retention,
             downsampling: self.config.downsampling,
             as_thanos: self.config.halt_compat,
-        };
-        guard.decide(&bucketful, self.now())
+        }
     }
 }

@@ -70,6 +70,11 @@ impl Guard {
         decision
     }
 
+    /// Whether samples of a block are to be kept in a resolution at `now`; a block that is made of them otherwise goes at once.
+    pub fn keeps(&self, meta: &Meta, resolution: Resolution, now: TimestampMs) -> bool {
+        self.kept(resolution).is_none_or(|kept| !is_over(meta, kept, now))
+    }
+
     fn holds(&self, meta: &Meta, group: &[&Meta], blocks: &Bucketful<'_>, now: TimestampMs) -> Option<Held> {
         let wanted = self.wanted(meta, now)?;
         let coarser = || group.iter().copied().filter(|other| other.thanos.downsample.resolution == wanted);

@@ -47,9 +47,10 @@ impl Held {
         Held { block: meta.id(), resolution, wanted, gap, because }
     }
 
-    /// Whether downsampling this block now, however short it is, lets it go.
+    /// Whether downsampling this block now, however short it is, lets it go. Not where there is a coarser block already that cannot
+    /// be relied on: it would hide the one that is made.
     pub const fn is_to_be_downsampled(&self) -> bool {
-        matches!(self.because, HeldBecause::NotDownsampled | HeldBecause::CoarserUnusable { .. })
+        matches!(self.because, HeldBecause::NotDownsampled)
     }
 }
 
@@ -78,7 +79,11 @@ impl fmt::Display for Held {
             }
             HeldBecause::CoarserUnusable { blocks } => {
                 let names: Vec<String> = blocks.iter().map(ToString::to_string).collect();
-                write!(f, "{} cannot be relied on; it is to be downsampled again", names.join(", "))
+                let names = names.join(", ");
+                write!(
+                    f,
+                    "{names} cannot be relied on; repair them, or mark them for deletion to have it downsampled again"
+                )
             }
         }
     }

@@ -40,7 +40,8 @@ pub struct SourceRead {
 /// An account that does not add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{read} samples were read, but {written} written, {deleted} deleted and {duplicates} were duplicates"
+    "{read} samples were read, but {written} written, {deleted} deleted, {outside} outside of the range of time and {duplicates} \
+     duplicates"
 )]
 pub struct Imbalance {
     /// Of all sources.

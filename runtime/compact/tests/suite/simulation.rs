@@ -2,9 +2,13 @@
 //!
 //! `PRONOIA_SCHEDULES` says how many seeds each module tries, `PRONOIA_SEED` with which one it begins; a failure names its seed.
 
+mod blocks;
+mod compactors;
 mod leases;
 mod retention;
+mod single;
 mod turns;
+mod watch;
 
 /// How many seeds are tried, and the first of them.
 #[expect(clippy::disallowed_methods, reason = "how much is tried is said from outside")]

@@ -308,9 +308,7 @@ fn run(seed: u64, as_thanos: bool) -> bool {
         assert!(as_thanos || world.lost().is_none(), "seed {seed}, in the end\n{:#?}", world.log);
     }
     let held = world.decide().held;
-    let waits = held.iter().find(|held| {
-        !matches!(held.because, HeldBecause::MarkedAgainstDownsampling | HeldBecause::Unusable { .. })
-    });
+    let waits = held.iter().find(|held| held.because == HeldBecause::NotDownsampled);
     assert!(as_thanos || waits.is_none(), "seed {seed}: for ever {}", waits.unwrap());
     false
 }

@@ -23,14 +23,13 @@ use tsdb::fs::sim::SimFs;
 /// 2024-01-01T00:00:00Z.
 pub(super) const START: i64 = 1_704_067_200_000;
 
-/// All that a store and a network do to those who have read what they promise.
-pub(super) const FAULTS: [Fault; 13] = [
+/// All that a store and a network do to those who have read what they promise. Slow calls come from those who fall asleep.
+pub(super) const FAULTS: [Fault; 12] = [
     Fault::FailBefore,
     Fault::AppliedThenError,
     Fault::Throttle,
     Fault::CrashBefore,
     Fault::CrashAfter,
-    Fault::Slow,
     Fault::ShortBody,
     Fault::SilentlyShort,
     Fault::ExtraBytes,
@@ -98,13 +97,26 @@ struct Gate {
 
 impl Gate {
     async fn turn(&self, what: &str, name: &str) {
+        self.turns.calls.fetch_add(1, Ordering::SeqCst);
+        if is_aside() {
+            // Time stands still until work on other threads is done, so nobody else has a turn meanwhile anyway.
+            return self.turns.note(format!("{} {what} {name}, aside", self.actor));
+        }
         let (go, wait) = oneshot::channel();
         let number = self.turns.numbers.fetch_add(1, Ordering::SeqCst);
         self.turns.waiting.lock().unwrap().insert((self.actor, number), go);
         wait.await.expect("the one who gives turns lives longer");
-        self.turns.calls.fetch_add(1, Ordering::SeqCst);
         self.turns.note(format!("{} {what} {name}", self.actor));
     }
+}
+
+/// Whether this is not the simulation itself but a thread for work that blocks, or a task that such work waits for.
+fn is_aside() -> bool {
+    !SIMULATES.get() || tokio::task::try_id().is_some()
+}
+
+thread_local! {
+    static SIMULATES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Whether a process lives; a call of one that died never returns.
@@ -123,9 +135,10 @@ struct Mortal {
 
 impl Mortal {
     async fn survive<T>(&self, call: impl Future<Output = T>) -> T {
-        if !self.disk.is_dead() {
+        if !self.disk.is_dead() || is_aside() {
             let done = call.await;
-            if !self.faulty.has_crashed() && !self.disk.is_dead() {
+            // What is done aside has to come to an end; it only sees errors from then on.
+            if is_aside() || !self.faulty.has_crashed() && !self.disk.is_dead() {
                 return done;
             }
         }
@@ -256,25 +269,24 @@ impl Process {
             life: Arc::default(),
             faults: 0,
         };
-        process.begin(Script::Seeded {
-            seed: process.chance(0).next_u64(),
-            per_mille,
-            faults: FAULTS.to_vec(),
-        });
+        process.begin(process.seeded());
         process
     }
 
-    /// As many calls as there are go well but for those that the script names.
-    pub(super) fn with_script(mut self, script: Script) -> Self {
+    fn seeded(&self) -> Script {
+        let faults = FAULTS.to_vec();
+        Script::Seeded { seed: self.chance(2).next_u64(), per_mille: self.per_mille, faults }
+    }
+
+    /// In this life only the calls go wrong that the script names.
+    pub(super) fn follow(&mut self, script: Script) {
         self.begin(script);
-        self
     }
 
     fn begin(&mut self, script: Script) {
         self.faults += self.faulty.log().iter().filter(|call| call.fault.is_some()).count() as u64;
         let gate = Gate { actor: self.actor, turns: Arc::clone(&self.turns), inner: Arc::clone(&self.store) };
-        let slowness = Duration::from_secs(90);
-        self.faulty = Arc::new(Faulty::new(Arc::new(gate), script).with_page(6).with_slowness(slowness));
+        self.faulty = Arc::new(Faulty::new(Arc::new(gate), script).with_page(6));
         self.life = Arc::default();
         self.lives += 1;
     }
@@ -311,8 +323,12 @@ impl Process {
         } else {
             self.disk.crash(chance.next_u64())
         }
-        let seed = self.chance(2).next_u64();
-        self.begin(Script::Seeded { seed, per_mille: self.per_mille, faults: FAULTS.to_vec() });
+        self.begin(self.seeded());
+    }
+
+    /// How many calls this life has had.
+    pub(super) fn calls(&self) -> u64 {
+        self.faulty.calls()
     }
 
     /// How many calls were hit so far.
@@ -331,8 +347,12 @@ pub(super) async fn give_turns<T>(
 ) -> T {
     let mut actors = pin!(actors);
     let mut asleep: BTreeMap<usize, Instant> = BTreeMap::new();
+    SIMULATES.set(true);
     loop {
-        let pause = Duration::from_millis(1 + chance.below(pace.call_ms));
+        // Where nobody waits for a turn, they wait for time to pass.
+        let idle = turns.waiting.lock().unwrap().is_empty();
+        let longest = if idle { 40 * pace.call_ms } else { pace.call_ms };
+        let pause = Duration::from_millis(1 + chance.below(longest));
         tokio::select! {
             biased;
             done = &mut actors => return done,
