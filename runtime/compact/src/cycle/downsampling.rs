@@ -1,6 +1,7 @@
 //! The queue of downsampling: raw samples to five minutes, and these to an hour.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use block::findings::of_content;
 use block::{BlockId, Meta, Resolution, View};
@@ -15,6 +16,7 @@ use super::suspects::{During, From, Resolved};
 use super::trouble::Trouble;
 use super::views::{Judged, chain, is_as_seen};
 use crate::downsample::{Due, Job, JobDone, JobError, select};
+use crate::plan::{Known, Outlook, groups};
 use crate::quarantine::{Verdict, judge};
 use crate::verify::PROVENANCE;
 
@@ -69,9 +71,14 @@ impl Compactor {
         let held = self.decide_retention(view).held;
         let is_held =
             |block: BlockId| held.iter().any(|held| held.block == block && held.is_to_be_downsampled());
-        // What shares time with others is merged with them first: coarser blocks that share time cannot be merged.
+        // What is to be joined with others is joined first: coarser blocks that share time cannot be merged.
+        let joined = match held.iter().any(|held| held.is_to_be_downsampled()) {
+            true => self.to_be_compacted(view, &judged),
+            false => BTreeSet::new(),
+        };
         let waited_for = |block: BlockId| {
-            is_held(block) && view.metas.get(&block).is_some_and(|meta| !self.is_to_be_merged(meta, view))
+            let stays = |meta: &Arc<Meta>| !joined.contains(&block) && !self.is_to_be_merged(meta, view);
+            is_held(block) && view.metas.get(&block).is_some_and(stays)
         };
         let mut due = select(view.metas.values().map(AsRef::as_ref), |block| excluded.contains(&block));
         let (guard, now) = (self.guard(), self.now());
@@ -92,6 +99,15 @@ impl Compactor {
             }
         }
         due
+    }
+
+    /// The blocks that compaction is going to take.
+    fn to_be_compacted(&self, view: &View, judged: &Judged) -> BTreeSet<BlockId> {
+        let groups = groups(view.metas.values().filter(|meta| !meta.thanos.labels.is_empty()).cloned());
+        let (excluded, unknown) = (judged.excluded_from_compaction(view), BTreeMap::new());
+        let outlook =
+            Outlook::of(&self.planner, &groups, Known { excluded: &excluded, index_bytes: &unknown });
+        outlook.jobs.iter().flat_map(|planned| planned.job.source_ids()).collect()
     }
 
     /// Whether another block of the same group shares time with this one, and compaction may take both.
@@ -179,7 +195,14 @@ impl Compactor {
             memory_bytes: self.config.memory_bytes,
             accept_malformed_index: self.config.accept_malformed_index,
         };
-        let done = held.during(job.run()).await;
+        let mut done = held.during(job.run()).await;
+        if let Ok(Err(error)) = &done
+            && error.is_about_source()
+        {
+            // What one reading finds may be the reading's own fault.
+            self.make_folder(&folder).await.map_err(JobFailure::Disk)?;
+            done = held.during(job.run()).await;
+        }
         if let Ok(done) = &done {
             self.downsample_metrics.ended(source.thanos.downsample.resolution, done);
         }
@@ -215,7 +238,7 @@ impl Compactor {
             Trouble::Failed(failure) => return Err(failure),
         };
         let words = view.metas.get(&block).map(|meta| {
-            let group = crate::plan::groups([std::sync::Arc::clone(meta)]);
+            let group = groups([Arc::clone(meta)]);
             group.first().map(crate::plan::Group::words).unwrap_or_default()
         });
         let words = words.unwrap_or_default();

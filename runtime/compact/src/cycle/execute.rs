@@ -25,6 +25,9 @@ use crate::verify::{
 };
 use crate::{Target, Written};
 
+/// How often a job is done whose sources seem damaged one time and sound the next.
+const ATTEMPTS: usize = 4;
+
 /// What became of a job.
 #[derive(Debug)]
 pub(super) enum Done {
@@ -104,49 +107,65 @@ impl Compactor {
         }
         let plan = job.source_ids();
         tracing::info!(group = job.group_words, groupKey = job.group, plan = ?plan, "compaction available and planned");
-        let trouble = match held.during(self.make(job, id, folder)).await? {
-            Ok(Made { account, block: Some((written, found)) }) => {
-                match self.objection(job, &written, &account, &found) {
-                    None => return self.publish(job, folder, written, account, found, held, outcome).await,
-                    Some(why) => Trouble::SuspectAll { difference: why.to_string() },
-                }
-            }
-            Ok(Made { account, block: None }) => {
-                match job.sources.iter().find_map(|source| may_mark_emptied(source, &account).err()) {
-                    None => return self.emptied(job, held, outcome).await,
-                    Some(why) => Trouble::SuspectAll { difference: why.to_string() },
-                }
-            }
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::Failed(failure) => Err(failure),
-            Trouble::Gone(block) => {
-                tracing::info!(group = job.group_words, block = %block, "a block is gone since the plan was made");
-                Ok(Done::Stale)
-            }
-            Trouble::Disagreement(disagreement) => {
-                held.confirm().await?;
-                self.set_aside_disagreement(job, &disagreement, outcome).await?;
-                Ok(Done::SetAside(disagreement.younger))
-            }
-            Trouble::Suspect(finding) => {
-                let block = finding.block;
-                let resolved = self.resolve(job, block, Some(*finding), folder, held, outcome).await?;
-                resolved.ok_or_else(|| JobFailure::Output {
-                    sources: job.sources.len(),
-                    difference: format!("block {block} was not used, although nothing is wrong with it"),
-                })
-            }
-            Trouble::SuspectAll { difference } => {
-                for meta in &job.sources {
-                    if let Some(done) = self.resolve(job, meta.id(), None, folder, held, outcome).await? {
-                        return Ok(done);
+        // A source is set aside because of what the job says only if it says it twice: the first time the reading may be at fault.
+        let mut doubted: Option<Option<(BlockId, &'static str)>> = None;
+        for _ in 0..ATTEMPTS {
+            let trouble = match held.during(self.make(job, id, folder)).await? {
+                Ok(Made { account, block: Some((written, found)) }) => {
+                    match self.objection(job, &written, &account, &found) {
+                        None => {
+                            return self.publish(job, folder, written, account, found, held, outcome).await;
+                        }
+                        Some(why) => Trouble::SuspectAll { difference: why.to_string() },
                     }
                 }
-                Err(JobFailure::Output { sources: job.sources.len(), difference })
+                Ok(Made { account, block: None }) => {
+                    match job.sources.iter().find_map(|source| may_mark_emptied(source, &account).err()) {
+                        None => return self.emptied(job, held, outcome).await,
+                        Some(why) => Trouble::SuspectAll { difference: why.to_string() },
+                    }
+                }
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Failed(failure) => return Err(failure),
+                Trouble::Gone(block) => {
+                    tracing::info!(group = job.group_words, block = %block, "a block is gone since the plan was made");
+                    return Ok(Done::Stale);
+                }
+                Trouble::Disagreement(disagreement) if doubted.is_some() => {
+                    held.confirm().await?;
+                    self.set_aside_disagreement(job, &disagreement, outcome).await?;
+                    return Ok(Done::SetAside(disagreement.younger));
+                }
+                Trouble::Disagreement(_) => doubted = Some(None),
+                Trouble::Suspect(finding) => {
+                    let (block, said) = (finding.block, Some((finding.block, finding.code)));
+                    let hint = (doubted == Some(said)).then_some(*finding);
+                    if let Some(done) = self.resolve(job, block, hint, folder, held, outcome).await? {
+                        return Ok(done);
+                    }
+                    doubted = Some(said);
+                }
+                Trouble::SuspectAll { difference } => {
+                    for meta in &job.sources {
+                        if let Some(done) = self.resolve(job, meta.id(), None, folder, held, outcome).await? {
+                            return Ok(done);
+                        }
+                    }
+                    if doubted.is_some() {
+                        return Err(JobFailure::Output { sources: job.sources.len(), difference });
+                    }
+                    doubted = Some(None);
+                }
             }
+            tracing::warn!(
+                group = job.group_words,
+                "a job has failed at sources that look sound, and is done again"
+            );
         }
+        let difference = "each attempt finds something else wrong with them".to_owned();
+        Err(JobFailure::Output { sources: job.sources.len(), difference })
     }
 
     /// Makes the new block on the disk, and reads it again.

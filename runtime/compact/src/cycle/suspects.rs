@@ -70,12 +70,19 @@ impl Compactor {
         during: &During<'_>,
         outcome: &mut Outcome,
     ) -> Result<Option<Resolved>, JobFailure> {
-        let looked = folder.join(format!("inspect-{block}"));
         let bucket = self.bucket.as_ref();
-        let inspected = held.during(inspect(bucket, block, &self.fs, &looked, self.now())).await??;
+        let look = |times: u32| {
+            let looked = folder.join(format!("inspect-{block}-{times}"));
+            async move { inspect(bucket, block, &self.fs, &looked, self.now()).await }
+        };
+        let mut inspected = held.during(look(1)).await??;
+        if !matches!(judge(inspected.findings.clone()), Verdict::Sound) {
+            // What one reading finds may be the reading's own fault.
+            inspected = held.during(look(2)).await??;
+        }
         let verdict = match (judge(inspected.findings.clone()), hint) {
             (Verdict::Sound, None) => return Ok(None),
-            // Whoever could not use it knows why.
+            // Whoever could not use it knows why, and has tried twice.
             (Verdict::Sound, Some(hint)) => Verdict::SetAside(vec![hint]),
             (verdict, _) => verdict,
         };
