@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use block::View;
 use block::findings::{Finding, Severity};
+use block::{BlockId, BlockState, View};
 use error_kind::Kind;
 
 use super::Compactor;
@@ -90,7 +90,10 @@ impl Compactor {
             no_downsample: view.no_downsample_marks.keys().copied().collect(),
             unusable,
         };
-        self.guard().decide(&bucketful, self.now())
+        let mut decision = self.guard().decide(&bucketful, self.now());
+        // What a block was made of and is not marked yet is hidden by it; without the block it would be seen again.
+        decision.delete.retain(|expired| !hides_what_it_was_made_of(expired.block, view));
+        decision
     }
 
     /// The rules of retention.
@@ -101,4 +104,20 @@ impl Compactor {
             as_thanos: self.config.halt_compat,
         }
     }
+}
+
+/// Whether blocks that this one was made of are still there and unmarked: hidden because it holds what they hold, or not seen for
+/// now.
+fn hides_what_it_was_made_of(block: BlockId, view: &View) -> bool {
+    let Some(meta) = view.metas.get(&block) else { return false };
+    let compaction = &meta.block.compaction;
+    let parents = compaction.parents.iter().map(|parent| parent.ulid);
+    let is_there = |origin: &BlockId| {
+        let hidden = view.dropped.get(origin).is_some_and(|state| *state != BlockState::MarkedForDeletion);
+        let unread = view.partial.contains_key(origin) || view.errors.iter().any(|(id, _)| id == origin);
+        hidden || unread || view.metas.contains_key(origin)
+    };
+    parents
+        .chain(compaction.sources.iter().copied())
+        .any(|origin| origin != block && is_there(&origin) && !view.deletion_marks.contains_key(&origin))
 }
