@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 the component failed, 2 the command line is wrong.
 
+mod arenas;
 mod arguments;
 mod called;
 mod commands;
@@ -15,6 +16,7 @@ use clap::{ArgMatches, Command};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    arenas::bound();
     let components = commands::components();
     let names: Vec<String> = components.iter().map(|(command, _)| command.get_name().to_owned()).collect();
     let mut cli = cli(&names).subcommands(components.iter().map(|(command, _)| command.clone()));
