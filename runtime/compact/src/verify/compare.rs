@@ -1,10 +1,9 @@
-//! Compares a new block with its sources series by series: nothing may be missing, and nothing may be invented.
+//! Compares a downsampled block with its source series by series: nothing may be missing, and nothing may be invented.
 
 use tsdb::block::BlockReader;
 use tsdb::chunk::Aggregate;
 
-use super::series::{PlainSeries, SeriesLabels, Value, Walk, WalkError};
-use crate::merge::Overlaps;
+use super::series::{PlainSeries, Value, Walk, WalkError};
 
 /// What a comparison has come to, if not to agreement.
 #[derive(Debug, thiserror::Error)]
@@ -31,15 +30,6 @@ pub enum Difference {
     /// No source has it.
     #[error("no source has it")]
     Invented,
-    /// A sample is not there.
-    #[error("the sample of {0} is missing")]
-    SampleMissing(i64),
-    /// A sample is there that no source has at that time.
-    #[error("no source has the sample of {0}")]
-    SampleInvented(i64),
-    /// Two samples have one time, or go back.
-    #[error("the samples go back at {0}")]
-    Order(i64),
     /// A window, by the time of its end, does not count the samples that the source has in it.
     #[error("the window up to {window} counts {counted} samples, the source has {expected}")]
     Count {
@@ -55,90 +45,6 @@ pub enum Difference {
 fn words(labels: &[(String, String)]) -> String {
     let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", labels.join(", "))
-}
-
-/// Compares a block that was made by [`merge`](crate::merge::merge) with its sources. Where sources overlap in time and are
-/// replicas, samples may be missing, but no series may, and each sample has to be one of a source.
-///
-/// # Errors
-/// The first difference, or what cannot be read.
-pub fn compare_merged(
-    sources: &[BlockReader],
-    overlaps: Overlaps,
-    output: &BlockReader,
-) -> Result<(), CompareError> {
-    let mut walks: Vec<Walk<'_>> = sources.iter().map(Walk::new).collect::<Result<_, _>>()?;
-    let mut heads: Vec<Option<PlainSeries>> = walks.iter_mut().map(Walk::next).collect::<Result<_, _>>()?;
-    let mut found = Walk::new(output)?;
-    loop {
-        let first = heads.iter().flatten().map(|series| &series.labels).min().cloned();
-        let merged = found.next()?;
-        let Some(labels) = first else {
-            return match merged {
-                Some(extra) => differs(extra.labels, Difference::Invented),
-                None => Ok(()),
-            };
-        };
-        let Some(merged) = merged else { return differs(labels, Difference::Missing) };
-        if merged.labels != labels {
-            let (labels, difference) = match merged.labels < labels {
-                true => (merged.labels, Difference::Invented),
-                false => (labels, Difference::Missing),
-            };
-            return differs(labels, difference);
-        }
-        let mut parts: Vec<PlainSeries> = Vec::new();
-        for (head, walk) in heads.iter_mut().zip(&mut walks) {
-            if head.as_ref().is_some_and(|series| series.labels == labels) {
-                parts.extend(std::mem::replace(head, walk.next()?));
-            }
-        }
-        if let Err(difference) = compare_series(&parts, overlaps, &merged) {
-            return differs(labels, difference);
-        }
-    }
-}
-
-fn differs(labels: SeriesLabels, difference: Difference) -> Result<(), CompareError> {
-    Err(CompareError::Differs { labels, difference })
-}
-
-fn compare_series(parts: &[PlainSeries], overlaps: Overlaps, merged: &PlainSeries) -> Result<(), Difference> {
-    rises(&merged.raw)?;
-    let raw = parts.iter().flat_map(|part| &part.raw).copied().collect();
-    compare_samples(raw, overlaps, &merged.raw)?;
-    for aggregate in Aggregate::ALL {
-        let samples: Vec<_> = parts.iter().flat_map(|part| part.aggregate(aggregate)).copied().collect();
-        compare_samples(samples, overlaps, merged.aggregate(aggregate))?;
-    }
-    Ok(())
-}
-
-fn rises(samples: &[(i64, Value)]) -> Result<(), Difference> {
-    let back = samples.iter().zip(samples.iter().skip(1)).find(|((before, _), (after, _))| before >= after);
-    back.map_or(Ok(()), |(_, (time, _))| Err(Difference::Order(*time)))
-}
-
-/// The samples of all sources against those of the new block. The counter of an aggregate chunk has its last time twice, so
-/// a time may come more than once on both sides.
-fn compare_samples(
-    mut expected: Vec<(i64, Value)>,
-    overlaps: Overlaps,
-    found: &[(i64, Value)],
-) -> Result<(), Difference> {
-    expected.sort_unstable();
-    let mut sorted = found.to_vec();
-    sorted.sort_unstable();
-    let invented = sorted.iter().find(|sample| expected.binary_search(sample).is_err());
-    if let Some((time, _)) = invented {
-        return Err(Difference::SampleInvented(*time));
-    }
-    let is_there = |time: i64| sorted.binary_search_by_key(&time, |(time, _)| *time).is_ok();
-    let missing = match overlaps {
-        Overlaps::OneToOne => expected.iter().map(|(time, _)| *time).find(|time| !is_there(*time)),
-        Overlaps::Penalty => expected.first().map(|(time, _)| *time).filter(|_| sorted.is_empty()),
-    };
-    missing.map_or(Ok(()), |time| Err(Difference::SampleMissing(time)))
 }
 
 /// Compares a block of one window per `to` milliseconds with the one that it was made of: every window counts the samples that
