@@ -89,7 +89,7 @@ fn it_says_how_it_is_and_which_block_is_wrong() {
     let (bucket, ids) = filled(5);
     flip(&bucket.path().join(&ids[2]).join("chunks/000001"), 60);
     let mut service = Service::start(&bucket, "data");
-    assert_eq!(service.get("/-/ready").0, 200);
+    wait_for("the compactor is ready", || service.get("/-/ready").0 == 200);
     wait_for("the damaged block is named", || {
         let health = service.json("/api/v1/doctor");
         let blocks = health["data"]["blocks"].as_array().cloned().unwrap_or_default();
