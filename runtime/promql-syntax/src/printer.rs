@@ -131,9 +131,44 @@ impl Display for Binary {
             Expr::Number(number) if self.op == BinaryOp::Pow && number.value == f64::INFINITY => {
                 f.write_str("Inf")?;
             }
+            lhs if open_offset(self).is_some() => {
+                let mut text = lhs.to_string();
+                close_offset(self, &mut text);
+                f.write_str(&text)?;
+            }
             lhs => write!(f, "{lhs}")?,
         }
         write!(f, " {} {}", operator(self), self.rhs)
+    }
+}
+
+/// The offset in parentheses that the left operand ends with, if the operator would be read as a part of it.
+fn open_offset(binary: &Binary) -> Option<&DurationValue> {
+    use BinaryOp::{Add, Div, Mod, Mul, Pow, Sub};
+    if !matches!(binary.op, Add | Sub | Mul | Div | Mod | Pow) {
+        return None;
+    }
+    let mut last = binary.lhs.as_ref();
+    loop {
+        last = match last {
+            Expr::Unary(unary) => &unary.expr,
+            Expr::Binary(binary) => &binary.rhs,
+            Expr::Vector(selector) => {
+                let is_open = |offset: &&DurationValue| matches!(offset, DurationValue::Expr(expr) if matches!(**expr, DurationExpr::Paren(..)));
+                return selector.offset.as_ref().filter(is_open);
+            }
+            _ => return None,
+        };
+    }
+}
+
+/// Puts a sign before the offset that a printed left operand ends with: `x offset +(5) + y` has lost its own, which
+/// Prometheus drops, and without one the offset would go on.
+pub(crate) fn close_offset(binary: &Binary, text: &mut String) {
+    let Some(offset) = open_offset(binary) else { return };
+    let offset = offset.to_string();
+    if text.ends_with(&offset) {
+        text.insert(text.len() - offset.len(), '+');
     }
 }
 
@@ -255,8 +290,11 @@ fn offset(offset: Option<&DurationValue>) -> String {
 /// Signs to put before an offset: operators only belong to one that begins with a parenthesis or two signs.
 fn signs_missing(offset: &DurationValue, text: &str) -> usize {
     let DurationValue::Expr(expr) = offset else { return 0 };
-    let operators =
-        matches!(**expr, DurationExpr::Binary { op, .. } if !matches!(op, DurationOp::Min | DurationOp::Max));
+    let mut unsigned = expr.as_ref();
+    while let DurationExpr::Negate(inner, _) = unsigned {
+        unsigned = inner;
+    }
+    let operators = matches!(unsigned, DurationExpr::Binary { op, .. } if !matches!(op, DurationOp::Min | DurationOp::Max));
     let signs = text.len() - text.trim_start_matches(['+', '-']).len();
     if operators && !text.starts_with('(') { 2_usize.saturating_sub(signs) } else { 0 }
 }

@@ -95,7 +95,13 @@ fn ranges_and_modifiers() {
     // Two signs make operators part of the offset.
     prints("x offset -+8 % 5", "x offset +-8 % 5");
     prints("x offset -8 % 5", "x offset -8s % 5");
+    prints("x offset -+8 ^ 5", "x offset +-8 ^ 5");
     same("x offset (8) % 5");
+    // A sign before a parenthesis ends the offset there.
+    prints("x offset +(8)", "x offset (8)");
+    prints("x offset+(5)++(5)", "x offset +(5) + +(5)");
+    prints("2 ^ -x offset +(5) @ 7 * y", "2 ^ -x @ 7.000 offset +(5) * y");
+    prints("x offset +(5) > y", "x offset (5) > y");
     prints("x offset 0", "x");
     prints("x @ 1.5 offset 1h", "x @ 1.500 offset 1h");
     prints("x offset 1h @ -60", "x @ -60.000 offset 1h");
