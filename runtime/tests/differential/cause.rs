@@ -5,7 +5,7 @@ use prom_model::PromDuration;
 use promql_syntax::{AtModifier, DurationValue, Expr, Subquery, ValueType};
 
 use super::client::Client;
-use super::compare::{Answer, first_difference};
+use super::compare::{Answer, Series, first_difference};
 use super::query::Asked;
 use super::reasons;
 
@@ -40,6 +40,9 @@ impl Inquiry<'_> {
         let (expr, errors) = promql_syntax::parse(&self.asked.query);
         let Some(expr) = expr.filter(|_| errors.is_empty()) else { return Err("no query".to_owned()) };
         let pairs = self.ask(&expr, None, ordered);
+        if pairs.is_empty() {
+            return Ok(reasons::VARIES);
+        }
         self.look(&expr, None, pairs)
     }
 
@@ -66,13 +69,29 @@ impl Inquiry<'_> {
         }
         let expr = expr.without_parens();
         let largest = self.largest(expr, around);
-        match pairs.iter().find_map(|pair| reasons::of(expr, pair, largest).err().map(|()| pair)) {
-            None => pairs
-                .first()
-                .and_then(|pair| reasons::of(expr, pair, largest).ok())
-                .ok_or_else(|| format!("{expr} is answered equally alone, {} pairs", pairs.len())),
-            Some(pair) => Err(format!("{expr}: {}", first_difference(&pair.theirs, &pair.ours))),
+        for pair in &pairs {
+            match reasons::of(expr, pair, largest) {
+                Ok(found) => reason = Some(found),
+                Err(())
+                    if around.is_none() && reasons::moves(expr) && self.each_alone(expr, pair, largest) =>
+                {
+                    reason = Some(reasons::FIXED);
+                }
+                Err(()) => return Err(format!("{expr}: {}", first_difference(&pair.theirs, &pair.ours))),
+            }
         }
+        reason.ok_or_else(|| format!("{expr} is answered equally alone"))
+    }
+
+    /// Whether Prometheus, asked for each step alone, gives what we give for all of them.
+    fn each_alone(&mut self, expr: &Expr, pair: &Pair, largest: f64) -> bool {
+        let Answer::Series(ours) = &pair.ours else { return false };
+        let asked = Asked { query: self.text(expr, None), ..self.asked.clone() };
+        times(&asked, true).iter().all(|asked| {
+            let Some(theirs) = self.theirs.get(&asked.path()) else { return false };
+            let Answer::Series(theirs) = Answer::new(&theirs, false) else { return false };
+            reasons::near(&theirs, &at(ours, asked.start), largest)
+        })
     }
 
     /// The answers to a part that are not the same.
@@ -143,6 +162,14 @@ impl Inquiry<'_> {
         }
         largest
     }
+}
+
+/// The points that series have at one time.
+fn at(series: &[Series], time: i64) -> Vec<Series> {
+    let time = time.to_string();
+    let points = |points: &[(String, String)]| points.iter().filter(|(at, _)| *at == time).cloned().collect();
+    let at = series.iter().map(|(labels, all)| (labels.clone(), points(all)));
+    at.filter(|(_, points): &Series| !points.is_empty()).collect()
 }
 
 /// A query at each of its steps alone, if it has to be.

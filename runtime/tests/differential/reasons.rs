@@ -18,7 +18,7 @@ const MATCHES: &str = "a comparison refuses several matches also where it filter
 const LOOKBACK: &str = "the lookback of timestamp() with @ and an offset is counted from another time";
 const OVERFLOW: &str = "a compensated sum that overflows is infinite since 3.0, and was NaN";
 pub(super) const VARIES: &str = "Prometheus gives our answer too, when it is asked again";
-const FIXED: &str = "a range with @ moved with the steps of predict_linear before 3.0";
+pub(super) const FIXED: &str = "a range with @ moved with the steps of predict_linear before 3.0";
 
 /// The reason for a difference of a part; `largest` is the largest finite magnitude that it works on.
 pub(super) fn of(part: &Expr, pair: &Pair, largest: f64) -> Result<&'static str, ()> {
@@ -47,11 +47,13 @@ pub(super) fn of(part: &Expr, pair: &Pair, largest: f64) -> Result<&'static str,
 }
 
 fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Result<&'static str, ()> {
-    let fixed = || call.args.first().is_some_and(|range| modified(range).0);
     match call.function.name {
         "sum_over_time" | "avg_over_time" | "deriv" if near(theirs, ours, largest) => Ok(SUMS),
         "predict_linear" if near(theirs, ours, largest) => Ok(SUMS),
-        "predict_linear" if fixed() && (moves_evenly(theirs, ours, largest) || none_finite(ours)) => {
+        "predict_linear"
+            if call.args.first().is_some_and(|range| modified(range).0)
+                && (moves_evenly(theirs, ours, largest) || none_finite(ours)) =>
+        {
             Ok(FIXED)
         }
         "stddev_over_time" | "stdvar_over_time" if each(theirs, ours, overflow) => Ok(OVERFLOW),
@@ -63,6 +65,12 @@ fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Res
         }
         _ => Err(()),
     }
+}
+
+/// Whether the range of a part has an `@` and moved even so.
+pub(super) fn moves(part: &Expr) -> bool {
+    let Expr::Call(call) = part else { return false };
+    call.function.name == "predict_linear" && call.args.first().is_some_and(|range| modified(range).0)
 }
 
 /// Whether a selector or subquery has an `@`, and an offset.
@@ -98,8 +106,12 @@ fn none_finite(ours: &[Series]) -> bool {
 }
 
 /// Whether values differ by what adding up loses.
-fn near(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
-    each(theirs, ours, |a, b| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(largest * 1e-3))
+pub(super) fn near(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
+    each(theirs, ours, |a, b| rounds(a, b, largest))
+}
+
+fn rounds(a: f64, b: f64, largest: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(largest * 1e-3)
 }
 
 fn deviation(theirs: &[Series], ours: &[Series], largest: f64) -> Result<&'static str, ()> {
@@ -107,7 +119,9 @@ fn deviation(theirs: &[Series], ours: &[Series], largest: f64) -> Result<&'stati
         return Ok(SUMS);
     }
     // What is not finite, or has no finite square, among the values.
-    let odd = |theirs: f64, ours: f64| ours.is_nan() && (theirs == 0.0 || !theirs.is_finite());
+    let odd = |theirs: f64, ours: f64| {
+        ours.is_nan() && (theirs == 0.0 || !theirs.is_finite()) || rounds(theirs, ours, largest)
+    };
     each(theirs, ours, odd).then_some(VARIANCE).ok_or(())
 }
 
