@@ -1,4 +1,4 @@
-//! Floats as Go prints them: `strconv.FormatFloat(f, 'g', -1, 64)`, which is also `%g` and `%v`.
+//! Floats as Go prints them: `strconv.FormatFloat(f, 'g', -1, 64)`, which is also `%g` and `%v`, and with `'f'`.
 
 use std::fmt::Write;
 
@@ -49,6 +49,24 @@ pub fn push_go_float(into: &mut String, value: f64) {
     }
 }
 
+/// As [`go_float`], but never with an exponent: `strconv.FormatFloat(f, 'f', -1, 64)`.
+pub fn go_plain_float(value: f64) -> String {
+    if !value.is_finite() {
+        return go_float(value);
+    }
+    let mut text = value.to_string();
+    if text.len() > 15 {
+        let written = format!("{value:e}");
+        let (mantissa, exponent) = written.split_at(written.find('e').unwrap_or(written.len()));
+        if even_is_below(value, mantissa, exponent)
+            && let Some(digit) = text.pop().and_then(|digit| digit.to_digit(10))
+        {
+            let _ = write!(text, "{}", digit.saturating_sub(1));
+        }
+    }
+    text
+}
+
 /// Some floats lie exactly in the middle between the two shortest texts that read back as them. Then Go takes the one with the
 /// even last digit, Rust the upper one: whether that ends in an odd digit, so that the one below is Go's.
 fn even_is_below(value: f64, mantissa: &str, written_exponent: &str) -> bool {
@@ -81,7 +99,7 @@ fn even_is_below(value: f64, mantissa: &str, written_exponent: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::go_float;
+    use super::{go_float, go_plain_float};
 
     #[test]
     fn prints_as_go_does() {
@@ -112,6 +130,23 @@ mod tests {
             (f64::NEG_INFINITY, "-Inf"),
         ] {
             assert_eq!(go_float(value), text);
+        }
+    }
+    #[test]
+    fn prints_without_exponent_as_go_does() {
+        for (value, text) in [
+            (-0.0, "-0"),
+            (1e21, "1000000000000000000000"),
+            (1.25e-7, "0.000000125"),
+            (-2_223_383_459_647_628.2, "-2223383459647628.2"),
+            (1_250_000_000_000_001.2, "1250000000000001.2"),
+            (1_250_000_000_000_001.8, "1250000000000001.8"),
+            (211.0 / 2_097_152.0, "0.00010061264038085938"),
+            (213.0 / 2_097_152.0, "0.00010156631469726562"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(go_plain_float(value), text);
         }
     }
 }

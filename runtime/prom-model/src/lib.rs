@@ -21,7 +21,7 @@ mod timestamp;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, PromDuration};
 pub use go_case::{go_lowercase, go_uppercase};
-pub use go_float::{go_float, push_go_float};
+pub use go_float::{go_float, go_plain_float, push_go_float};
 pub use go_quote::quote;
 pub use go_regex::{Dot, GoRegex, GoRegexError, GoRegexErrorKind, GoSearch};
 pub use histogram::{

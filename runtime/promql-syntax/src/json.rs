@@ -1,9 +1,8 @@
 //! The tree of a query as JSON, in the form of Prometheus' `parse_query`.
 
-use prom_model::{Matcher, PromDuration};
+use prom_model::{Matcher, PromDuration, go_plain_float};
 use serde_json::{Value, json};
 
-use crate::printer::number;
 use crate::{
     AtModifier, Binary, Call, Cardinality, DurationExpr, DurationValue, Expr, MatrixSelector, RangeExtension,
     Subquery, UnaryOp, ValueType, Variadic, VectorMatching, VectorSelector,
@@ -15,7 +14,7 @@ use crate::{
 /// things in the text are not part of it.
 pub fn to_json(expr: &Expr) -> Value {
     match expr {
-        Expr::Number(literal) => json!({ "type": "numberLiteral", "val": number(literal.value) }),
+        Expr::Number(literal) => json!({ "type": "numberLiteral", "val": go_plain_float(literal.value) }),
         Expr::String(literal) => json!({ "type": "stringLiteral", "val": literal.value }),
         Expr::Vector(vector) => selector(vector, "vectorSelector"),
         Expr::Matrix(matrix) => self::matrix(matrix),
@@ -151,7 +150,8 @@ fn duration_expr(expr: &DurationExpr, wrapped: bool) -> Value {
     let node = |op: &str, lhs: Value, rhs: Value| json!({ "lhs": lhs, "op": op, "rhs": rhs, "type": "durationExpr", "wrapped": wrapped });
     match expr {
         DurationExpr::Number { value, is_duration, .. } => {
-            let literal = json!({ "duration": is_duration, "type": "numberLiteral", "val": number(*value) });
+            let literal =
+                json!({ "duration": is_duration, "type": "numberLiteral", "val": go_plain_float(*value) });
             // A number has no place for the mark, so Prometheus puts a plus before it.
             if wrapped { node("+", Value::Null, literal) } else { literal }
         }

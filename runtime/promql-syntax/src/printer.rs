@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use prom_model::{METRIC_NAME, MatchOp, NameScheme, PromDuration, quote};
+use prom_model::{METRIC_NAME, MatchOp, NameScheme, PromDuration, go_plain_float, quote};
 
 use crate::{
     Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationExpr, DurationOp, DurationValue, Expr,
@@ -44,14 +44,6 @@ fn list<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
     Ok(())
 }
 
-/// Prints a number as Go does without exponent.
-pub(crate) fn number(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
-    }
-    value.to_string()
-}
-
 /// Quotes text. The replacement character is escaped: a string may not hold it as it is.
 fn quoted(text: &str) -> String {
     quote(text).replace('\u{fffd}', "\\ufffd")
@@ -76,7 +68,11 @@ fn seconds(value: f64) -> PromDuration {
 
 impl Display for NumberLiteral {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.is_duration { write!(f, "{}", seconds(self.value)) } else { f.write_str(&number(self.value)) }
+        if self.is_duration {
+            write!(f, "{}", seconds(self.value))
+        } else {
+            f.write_str(&go_plain_float(self.value))
+        }
     }
 }
 
@@ -187,11 +183,11 @@ impl Display for VectorMatching {
             f.write_str(&labels(group, &self.include))?;
         }
         match (self.fill_left, self.fill_right) {
-            (Some(left), Some(right)) if left == right => write!(f, " fill ({})", number(left)),
+            (Some(left), Some(right)) if left == right => write!(f, " fill ({})", go_plain_float(left)),
             (left, right) => {
                 for (side, value) in [("left", left), ("right", right)] {
                     if let Some(value) = value {
-                        write!(f, " fill_{side} ({})", number(value))?;
+                        write!(f, " fill_{side} ({})", go_plain_float(value))?;
                     }
                 }
                 Ok(())
@@ -312,7 +308,7 @@ impl Display for DurationExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             DurationExpr::Number { value, is_duration: true, .. } => write!(f, "{}", seconds(*value)),
-            DurationExpr::Number { value, .. } => f.write_str(&number(*value)),
+            DurationExpr::Number { value, .. } => f.write_str(&go_plain_float(*value)),
             DurationExpr::Step(_) => f.write_str("step()"),
             DurationExpr::Range(_) => f.write_str("range()"),
             DurationExpr::Negate(expr, _) => write!(f, "-{expr}"),

@@ -1,6 +1,8 @@
 //! Which part of a query makes two answers differ: the parts below a part are asked too, at the same times, until one is found
 //! whose own parts are answered equally. What it differs in has to be what a reason says.
 
+use std::collections::BTreeSet;
+
 use prom_model::PromDuration;
 use promql_syntax::{AtModifier, DurationValue, Expr, Subquery, ValueType};
 
@@ -72,9 +74,7 @@ impl Inquiry<'_> {
         for pair in &pairs {
             match reasons::of(expr, pair, largest) {
                 Ok(found) => reason = Some(found),
-                Err(())
-                    if around.is_none() && reasons::moves(expr) && self.each_alone(expr, pair, largest) =>
-                {
+                Err(()) if reasons::moves(expr) && self.each_alone(expr, around, pair, largest) => {
                     reason = Some(reasons::FIXED);
                 }
                 Err(()) => return Err(format!("{expr}: {}", first_difference(&pair.theirs, &pair.ours))),
@@ -83,15 +83,31 @@ impl Inquiry<'_> {
         reason.ok_or_else(|| format!("{expr} is answered equally alone"))
     }
 
-    /// Whether Prometheus, asked for each step alone, gives what we give for all of them.
-    fn each_alone(&mut self, expr: &Expr, pair: &Pair, largest: f64) -> bool {
-        let Answer::Series(ours) = &pair.ours else { return false };
+    /// Whether Prometheus, asked for each time alone, gives what we give for all of them.
+    fn each_alone(&mut self, expr: &Expr, around: Option<Around>, pair: &Pair, largest: f64) -> bool {
+        let (Answer::Series(theirs), Answer::Series(ours)) = (&pair.theirs, &pair.ours) else { return false };
         let asked = Asked { query: self.text(expr, None), ..self.asked.clone() };
-        times(&asked, true).iter().all(|asked| {
-            let Some(theirs) = self.theirs.get(&asked.path()) else { return false };
-            let Answer::Series(theirs) = Answer::new(&theirs, false) else { return false };
-            reasons::near(&theirs, &at(ours, asked.start), largest)
-        })
+        let steps = times(&asked, true).into_iter().map(|asked| asked.start);
+        let evaluated: BTreeSet<i64> = match around {
+            None => steps.collect(),
+            Some(_) => {
+                let points = theirs.iter().chain(ours).flat_map(|(_, points)| points);
+                points.filter_map(|(time, _)| time.parse().ok()).collect()
+            }
+        };
+        let points = |series: &[Series]| series.iter().map(|(_, points)| points.len()).sum::<usize>();
+        let mut compared = 0;
+        for start in evaluated {
+            let asked = Asked { start, range: None, query: asked.query.clone() };
+            let Some(alone) = self.theirs.get(&asked.path()) else { return false };
+            let Answer::Series(alone) = Answer::new(&alone, false) else { return false };
+            let ours = at(ours, start);
+            if !reasons::near(&alone, &ours, largest) {
+                return false;
+            }
+            compared += points(&ours);
+        }
+        compared == points(ours)
     }
 
     /// The answers to a part that are not the same.

@@ -50,11 +50,8 @@ fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Res
     match call.function.name {
         "sum_over_time" | "avg_over_time" | "deriv" if near(theirs, ours, largest) => Ok(SUMS),
         "predict_linear" if near(theirs, ours, largest) => Ok(SUMS),
-        "predict_linear"
-            if call.args.first().is_some_and(|range| modified(range).0)
-                && (moves_evenly(theirs, ours, largest) || none_finite(ours)) =>
-        {
-            Ok(FIXED)
+        "predict_linear" if each(theirs, ours, |a, b| overflow(a, b.abs()) || rounds(a, b, largest)) => {
+            Ok(OVERFLOW)
         }
         "stddev_over_time" | "stdvar_over_time" if each(theirs, ours, overflow) => Ok(OVERFLOW),
         "stddev_over_time" | "stdvar_over_time" => deviation(theirs, ours, largest),
@@ -100,11 +97,6 @@ fn number(text: &str) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
-/// Whether the prediction is for no time at all: then it is the same at each step, wherever the range lies.
-fn none_finite(ours: &[Series]) -> bool {
-    ours.iter().all(|(_, points)| points.iter().all(|(_, value)| !number(value).is_finite()))
-}
-
 /// Whether values differ by what adding up loses.
 pub(super) fn near(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
     each(theirs, ours, |a, b| rounds(a, b, largest))
@@ -139,6 +131,8 @@ fn ties(theirs: &[Series], ours: &[Series]) -> bool {
     let values = |series: &[Series]| {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (time, value) in series.iter().flat_map(|(_, points)| points.clone()) {
+            // -0 and 0 are equal.
+            let value = if value == "-0" { "0".to_owned() } else { value };
             values.entry(time).or_default().push(value);
         }
         values.values_mut().for_each(|values| values.sort());
@@ -172,28 +166,5 @@ fn same_where_both(theirs: &[Series], ours: &[Series]) -> bool {
     theirs.iter().all(|(labels, points)| {
         let own: BTreeMap<_, _> = ours.get(labels).into_iter().copied().flatten().cloned().collect();
         points.iter().all(|(time, value)| own.get(time).is_none_or(|own| own == value))
-    })
-}
-
-/// Whether the older values move away from ours by the same amount with each step; at some steps there may be none.
-fn moves_evenly(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
-    theirs.len() == ours.len()
-        && theirs.iter().zip(ours).all(|((labels, points), (own_labels, own))| {
-            let own: BTreeMap<&str, &str> = own.iter().map(|(time, value)| (&**time, &**value)).collect();
-            let gaps: Option<Vec<(f64, f64)>> = points
-                .iter()
-                .map(|(time, value)| Some((number(time), number(value) - number(own.get(&**time)?))))
-                .collect();
-            labels == own_labels && gaps.is_some_and(|gaps| is_line(&gaps, largest))
-        })
-}
-
-fn is_line(points: &[(f64, f64)], scale: f64) -> bool {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return true };
-    let slope = if last.0 > first.0 { (last.1 - first.1) / (last.0 - first.0) } else { 0.0 };
-    let largest = points.iter().fold(0.0_f64, |largest, (_, gap)| largest.max(gap.abs()));
-    points.iter().all(|(time, gap)| {
-        let expected = first.1 + slope * (time - first.0);
-        (gap - expected).abs() <= 1e-6 * largest + 1e-9 * scale
     })
 }

@@ -189,8 +189,13 @@ fn answers_are_true_whatever_is_restarted_or_killed() {
     // What was scraped until now goes into the bucket, and with all back nothing is missing anywhere.
     let settled = now();
     within(Duration::from_secs(120), "both replicas have blocks in the bucket", || {
-        let wanted = |replica: &str| path.uploaded().iter().filter(|(known, ..)| known == replica).count();
-        wanted("r0") >= 2 && wanted("r1") >= 2
+        let blocks = path.uploaded();
+        let first = blocks.iter().map(|(_, start, _)| *start).min();
+        let reaches = |replica: &str| {
+            let ends = blocks.iter().filter(|(known, ..)| known == replica).map(|(_, _, end)| *end);
+            ends.max().zip(first).is_some_and(|(end, first)| end - first >= 45_000)
+        };
+        reaches("r0") && reaches("r1")
     });
     std::thread::sleep(Duration::from_secs_f64(SETTLED));
     compare(&path, begun.0 + 2.0, settled - 2.0, true, &mut tally);

@@ -56,7 +56,7 @@ impl CountValues {
                         let value = match point {
                             Point::Float(value) => *texts
                                 .entry(value.to_bits())
-                                .or_insert_with(|| run.symbols.intern(&plain_float(value))),
+                                .or_insert_with(|| run.symbols.intern(&prom_model::go_plain_float(value))),
                             Point::Histogram(histogram) => run.symbols.intern(&histogram.to_string()),
                         };
                         labels.set(&run.symbols, self.label, value);
@@ -100,16 +100,5 @@ impl Operator for CountValues {
             row.column.set_float(step, f64::from(count));
         }
         Ok(true)
-    }
-}
-
-/// Go's `strconv.FormatFloat(value, 'f', -1, 64)`: the shortest digits, never an exponent.
-fn plain_float(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
-    } else {
-        format!("{value}")
     }
 }
