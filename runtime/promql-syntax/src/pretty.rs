@@ -94,7 +94,7 @@ impl Printer<'_> {
 
     fn binary(&mut self, binary: &Binary, level: usize) {
         self.expr(&binary.lhs, level + 1);
-        printer::close_offset(binary, &mut self.out);
+        printer::close_offset(binary, self.out);
         self.out.push('\n');
         self.line(level, &printer::operator(binary));
         self.out.push('\n');
