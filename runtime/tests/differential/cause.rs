@@ -102,7 +102,7 @@ impl Inquiry<'_> {
             let Some(alone) = self.theirs.get(&asked.path()) else { return false };
             let Answer::Series(alone) = Answer::new(&alone, false) else { return false };
             let ours = at(ours, start);
-            if !reasons::near(&alone, &ours, largest) {
+            if !reasons::predicts(&alone, &ours, largest) {
                 return false;
             }
             compared += points(&ours);

@@ -34,6 +34,7 @@ pub(super) fn of(part: &Expr, pair: &Pair, largest: f64) -> Result<&'static str,
     match part {
         Expr::Aggregate(aggregate) => match aggregate.op {
             AggregateOp::Sum | AggregateOp::Avg => near(theirs, ours, largest).then_some(SUMS).ok_or(()),
+            AggregateOp::Quantile if each(theirs, ours, zeros) => Ok(ORDER),
             AggregateOp::Stddev | AggregateOp::Stdvar => deviation(theirs, ours, largest),
             AggregateOp::Topk | AggregateOp::Bottomk => ties(theirs, ours).then_some(TIES).ok_or(()),
             _ => Err(()),
@@ -50,12 +51,11 @@ fn of_call(call: &Call, theirs: &[Series], ours: &[Series], largest: f64) -> Res
     match call.function.name {
         "sum_over_time" | "avg_over_time" | "deriv" if near(theirs, ours, largest) => Ok(SUMS),
         "predict_linear" if near(theirs, ours, largest) => Ok(SUMS),
-        "predict_linear" if each(theirs, ours, |a, b| overflow(a, b.abs()) || rounds(a, b, largest)) => {
-            Ok(OVERFLOW)
-        }
+        "predict_linear" if predicts(theirs, ours, largest) => Ok(OVERFLOW),
         "stddev_over_time" | "stdvar_over_time" if each(theirs, ours, overflow) => Ok(OVERFLOW),
         "stddev_over_time" | "stdvar_over_time" => deviation(theirs, ours, largest),
         "rate" | "increase" if each(theirs, ours, zero_point) => Ok(ZERO),
+        "quantile_over_time" if each(theirs, ours, zeros) => Ok(ORDER),
         "sort" | "sort_desc" if same_values_in_order(theirs, ours) => Ok(ORDER),
         "timestamp" if call.args.first().is_some_and(|selector| modified(selector) == (true, true)) => {
             same_where_both(theirs, ours).then_some(LOOKBACK).ok_or(())
@@ -98,7 +98,7 @@ fn number(text: &str) -> f64 {
 }
 
 /// Whether values differ by what adding up loses.
-pub(super) fn near(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
+fn near(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
     each(theirs, ours, |a, b| rounds(a, b, largest))
 }
 
@@ -115,6 +115,16 @@ fn deviation(theirs: &[Series], ours: &[Series], largest: f64) -> Result<&'stati
         ours.is_nan() && (theirs == 0.0 || !theirs.is_finite()) || rounds(theirs, ours, largest)
     };
     each(theirs, ours, odd).then_some(VARIANCE).ok_or(())
+}
+
+/// Whether values differ by what adding up loses, or overflow.
+pub(super) fn predicts(theirs: &[Series], ours: &[Series], largest: f64) -> bool {
+    each(theirs, ours, |a, b| overflow(a, b.abs()) || rounds(a, b, largest))
+}
+
+/// Whether both are 0, of either sign.
+fn zeros(theirs: f64, ours: f64) -> bool {
+    theirs == 0.0 && ours == 0.0
 }
 
 fn overflow(theirs: f64, ours: f64) -> bool {
