@@ -118,6 +118,15 @@ impl Fetcher {
         view
     }
 
+    /// Forgets what is known of a block's meta.json: the next look reads it again from the bucket. For who has read it once more
+    /// and found it different.
+    pub async fn forget(&self, block: BlockId) {
+        self.memory.remove(block);
+        if let Some(disk) = &self.disk {
+            disk.remove(block).await;
+        }
+    }
+
     async fn look(&self) -> Result<View, FetchError> {
         let listed = list(self.bucket.as_ref(), self.discovery, self.concurrency);
         let listed = listed

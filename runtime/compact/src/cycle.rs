@@ -26,11 +26,13 @@ mod progress;
 mod retention;
 mod room;
 mod run;
+mod second_look;
 mod sources;
 mod suspects;
 mod trouble;
 mod views;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,6 +53,7 @@ use crate::lease::Leases;
 use crate::plan::Planner;
 use backoff::Backoff;
 use claims::Claims;
+use garbage::Apart;
 use health::Book;
 use room::Room;
 use views::Views;
@@ -94,6 +97,7 @@ pub struct Compactor {
     partial: PartialUploads,
     backoff: Mutex<Backoff>,
     book: Mutex<Book>,
+    apart: Mutex<BTreeSet<Apart>>,
 }
 
 impl Compactor {
@@ -114,6 +118,7 @@ impl Compactor {
             partial: PartialUploads::new(config.partial_upload_gap),
             backoff: Mutex::default(),
             book: Mutex::default(),
+            apart: Mutex::default(),
             chance: Mutex::new(chance),
             config,
             bucket,

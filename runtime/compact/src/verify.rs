@@ -14,7 +14,7 @@ mod series;
 mod uploaded;
 
 pub use account::{Account, Imbalance, SourceRead};
-pub use compare::{CompareError, Difference, compare_downsampled};
+pub use compare::{CompareError, Difference, compare_contained, compare_downsampled};
 pub use disk::{FileOnDisk, OnDisk, ReadAgainError, read_again};
 pub use mark::{Compared, Proof, WhyNot, may_mark_emptied, may_mark_source};
 pub(crate) use provenance::KEY as PROVENANCE;

@@ -36,6 +36,10 @@ impl MemoryCache {
         meta
     }
 
+    pub(super) fn remove(&self, block: BlockId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&block);
+    }
+
     pub(super) fn retain(&self, metas: &BTreeMap<BlockId, Arc<Meta>>) {
         let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cached.retain(|block, _| metas.contains_key(block));
@@ -77,6 +81,17 @@ impl DiskCache {
         });
         if let Err(error) = written.await {
             tracing::warn!(block = %block, %error, "could not keep a copy of meta.json; it will be read again");
+        }
+    }
+
+    /// Removes the copy of one block.
+    pub(super) async fn remove(&self, block: BlockId) {
+        let (fs, folder) = (Arc::clone(&self.fs), self.folder.join(block.to_string()));
+        match on_disk(move || fs.remove_dir_all(&folder)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(block = %block, %error, "could not remove a copy of meta.json");
+            }
+            _ => {}
         }
     }
 

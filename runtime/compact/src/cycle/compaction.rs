@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use block::View;
 use block::findings::{Finding, Severity};
+use block::{Meta, View};
 use futures::StreamExt;
 use tsdb::BlockId;
 
@@ -153,6 +153,13 @@ impl Compactor {
         for _ in 0..STEPS_MAX {
             let step = self.planner.step(&group, Known { excluded: &excluded, ..known });
             for mark in &step.marks {
+                let seen = group.blocks.iter().find(|meta| meta.id() == mark.block);
+                if let Some(seen) = seen
+                    && !self.is_as_seen(seen, view).await?
+                {
+                    end.stale = true;
+                    return Ok(group.blocks.len());
+                }
                 self.mark_no_compact(mark.block, &mark.reason, &mark.details).await?;
                 excluded.insert(mark.block);
             }
@@ -220,10 +227,16 @@ impl Compactor {
         excluded: &mut BTreeSet<BlockId>,
         end: &mut GroupEnd,
     ) -> Result<(), JobFailure> {
-        let suspects: Vec<BlockId> = group.blocks.iter().map(|meta| meta.id()).collect();
         let is_new = |id: &BlockId| judged.suspects.contains(id) && !view.no_compact_marks.contains_key(id);
-        let suspects = suspects.into_iter().filter(is_new);
-        for block in suspects.collect::<Vec<_>>() {
+        let suspects: Vec<Arc<Meta>> =
+            group.blocks.iter().filter(|meta| is_new(&meta.id())).cloned().collect();
+        for seen in suspects {
+            let block = seen.id();
+            if !self.is_as_seen(&seen, view).await? {
+                excluded.insert(block);
+                end.stale = true;
+                continue;
+            }
             let words = group.words();
             let during = During { from: From::Compaction, group_words: &words, job: vec![block] };
             let mut held = match self.claims.whole(&format!("repair-{block}")).await? {

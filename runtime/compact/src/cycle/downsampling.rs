@@ -14,7 +14,7 @@ use super::error::{JobFailure, QueueError};
 use super::outcome::{Outcome, Queue};
 use super::suspects::{During, From, Resolved};
 use super::trouble::Trouble;
-use super::views::{Judged, chain, is_as_seen};
+use super::views::{Judged, chain};
 use crate::downsample::{Due, Job, JobDone, JobError, select};
 use crate::plan::{Known, Outlook, groups};
 use crate::quarantine::{Verdict, judge};
@@ -102,7 +102,7 @@ impl Compactor {
     }
 
     /// The blocks that compaction is going to take.
-    fn to_be_compacted(&self, view: &View, judged: &Judged) -> BTreeSet<BlockId> {
+    pub(super) fn to_be_compacted(&self, view: &View, judged: &Judged) -> BTreeSet<BlockId> {
         let groups = groups(view.metas.values().filter(|meta| !meta.thanos.labels.is_empty()).cloned());
         let (excluded, unknown) = (judged.excluded_from_compaction(view), BTreeMap::new());
         let outlook =
@@ -111,8 +111,10 @@ impl Compactor {
     }
 
     /// Whether another block of the same group shares time with this one, and compaction may take both.
-    fn is_to_be_merged(&self, meta: &Meta, view: &View) -> bool {
-        let is_taken = |block: BlockId| !view.no_compact_marks.contains_key(&block);
+    pub(super) fn is_to_be_merged(&self, meta: &Meta, view: &View) -> bool {
+        let is_taken = |block: BlockId| {
+            !view.no_compact_marks.contains_key(&block) && !view.deletion_marks.contains_key(&block)
+        };
         let shares_time = |other: &Meta| {
             other.id() != meta.id()
                 && block::group_key(&other.thanos) == block::group_key(&meta.thanos)
@@ -170,15 +172,15 @@ impl Compactor {
         outcome: &mut Outcome,
     ) -> Result<(), JobFailure> {
         let Some(source) = view.metas.get(&due.block) else { return Ok(()) };
+        if !self.is_as_seen(source, view).await? {
+            return Ok(());
+        }
         let mut source = Meta::clone(source);
         // It is about its own block.
         if let Some(extensions) = source.thanos.extensions.as_object_mut() {
             extensions.shift_remove(PROVENANCE);
         }
         let source = &source;
-        if !is_as_seen(&self.bucket, due.block, view).await? {
-            return Ok(());
-        }
         let id = self.new_id();
         let folder = self.downsample_dir().join(id.to_string());
         self.make_folder(&folder).await.map_err(JobFailure::Disk)?;
@@ -200,8 +202,16 @@ impl Compactor {
             && error.is_about_source()
         {
             // What one reading finds may be the reading's own fault.
+            let said = chain(error);
             self.make_folder(&folder).await.map_err(JobFailure::Disk)?;
             done = held.during(job.run()).await;
+            if let Ok(Err(error)) = &done
+                && error.is_about_source()
+                && chain(error) != said
+            {
+                let difference = format!("one reading of its source finds {said}, the next {}", chain(error));
+                done = Err(JobFailure::Output { sources: 1, difference });
+            }
         }
         if let Ok(done) = &done {
             self.downsample_metrics.ended(source.thanos.downsample.resolution, done);

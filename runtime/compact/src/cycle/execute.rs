@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use block::findings::Finding;
 use block::{DeletionMark, IndexStats, Marked, Meta, Upload, View, layout, write_mark};
 use tsdb::BlockId;
 use tsdb::block::BlockReader;
@@ -14,7 +15,6 @@ use super::outcome::Outcome;
 use super::room::Taken;
 use super::sources::{confirm, explain};
 use super::trouble::Trouble;
-use super::views::is_as_seen;
 use crate::blocking::aside;
 use crate::merge::merge;
 use crate::plan::{Job, Overlapping};
@@ -101,14 +101,14 @@ impl Compactor {
         outcome: &mut Outcome,
     ) -> Result<Done, JobFailure> {
         for meta in &job.sources {
-            if !is_as_seen(&self.bucket, meta.id(), view).await? {
+            if !self.is_as_seen(meta, view).await? {
                 return Ok(Done::Stale);
             }
         }
         let plan = job.source_ids();
         tracing::info!(group = job.group_words, groupKey = job.group, plan = ?plan, "compaction available and planned");
         // A source is set aside because of what the job says only if it says it twice: the first time the reading may be at fault.
-        let mut doubted: Option<Option<(BlockId, &'static str)>> = None;
+        let mut doubted: Option<Option<Finding>> = None;
         for _ in 0..ATTEMPTS {
             let trouble = match held.during(self.make(job, id, folder)).await? {
                 Ok(Made { account, block: Some((written, found)) }) => {
@@ -140,12 +140,12 @@ impl Compactor {
                 }
                 Trouble::Disagreement(_) => doubted = Some(None),
                 Trouble::Suspect(finding) => {
-                    let (block, said) = (finding.block, Some((finding.block, finding.code)));
-                    let hint = (doubted == Some(said)).then_some(*finding);
-                    if let Some(done) = self.resolve(job, block, hint, folder, held, outcome).await? {
+                    let said = *finding;
+                    let hint = (doubted.as_ref() == Some(&Some(said.clone()))).then(|| said.clone());
+                    if let Some(done) = self.resolve(job, said.block, hint, folder, held, outcome).await? {
                         return Ok(done);
                     }
-                    doubted = Some(said);
+                    doubted = Some(Some(said));
                 }
                 Trouble::SuspectAll { difference } => {
                     for meta in &job.sources {

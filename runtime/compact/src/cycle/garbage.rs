@@ -1,11 +1,14 @@
 //! Marks blocks whose samples are all in another block: what a compaction has left that was interrupted before its last step.
 
+mod contents;
+
+pub(super) use contents::Apart;
+
 use std::collections::BTreeMap;
 
 use block::filter::is_covered;
 use block::findings::{Finding, Severity};
 use block::{BlockId, BlockState, DeletionMark, Meta, Source, View, group_key, layout, read_mark};
-use objstore::{BucketError, read_all};
 
 use super::Compactor;
 use super::claims::{Claimed, Held};
@@ -14,12 +17,9 @@ use super::health::KEPT;
 use super::outcome::{Outcome, Queue};
 use super::views::chain;
 use crate::verify::{
-    Account, Compared, NotInBucket, Proof, Provenance, WhyNot, account_of_metas, look_in_bucket,
+    Account, Compared, NotInBucket, Proof, Provenance, SourceRead, WhyNot, account_of_metas, look_in_bucket,
     may_mark_source,
 };
-
-/// The largest meta.json that is read.
-const META_BYTES_MAX: u64 = 1 << 20;
 
 impl Compactor {
     /// Marks the blocks that the view hides because another one holds what they hold, as far as that can be shown.
@@ -75,7 +75,9 @@ impl Compactor {
         for (id, parts) in of_output {
             let Some(output) = view.metas.get(&id) else { continue };
             // Nor does one that is to go itself: what it holds would go with it.
-            if read_mark::<DeletionMark>(self.bucket.as_ref(), id).await?.is_some() {
+            if read_mark::<DeletionMark>(self.bucket.as_ref(), id).await?.is_some()
+                || !self.says_the_same(output).await?
+            {
                 continue;
             }
             // A block that is not there whole stands for nothing.
@@ -90,7 +92,12 @@ impl Compactor {
             }
             let metas: Vec<&Meta> = parts.iter().collect();
             for part in &metas {
-                match self.stands_for(output, part, &metas).await {
+                let known = stands_for(output, part, &metas);
+                let known = match known {
+                    Ok(()) => Ok(()),
+                    Err(why) => self.holds_all_samples(output, part, held, why).await?,
+                };
+                match known {
                     Ok(()) => {
                         held.confirm().await?;
                         tracing::info!(block = %part.id(), "marking outdated block for deletion");
@@ -104,37 +111,20 @@ impl Compactor {
         Ok(())
     }
 
-    /// Whether `output` holds all samples of `part`, by what its compactor wrote, or the numbers in the metadata.
-    async fn stands_for(&self, output: &Meta, part: &Meta, parts: &[&Meta]) -> Result<(), String> {
-        let of_ours = Provenance::of(output).and_then(|provenance| provenance.account);
-        if let Some(account) = &of_ours
-            && output.thanos.source == Source::CompactorRepair
-        {
-            // The metadata of a block that was repaired may have told lies: what was counted is what is true.
-            return match (account.of(part.id()), account.balance()) {
-                (Some(_), Ok(())) => Ok(()),
-                (_, Err(imbalance)) => Err(imbalance.to_string()),
-                (None, _) => Err(WhyNot::NotRead.to_string()),
-            };
-        }
-        let account = match of_ours {
-            Some(account) if account.of(part.id()).is_some() => Some(account),
-            // It was made of what is made of the part.
-            Some(_) => None,
-            None => account_of_metas(output, parts),
-        };
-        let account = account.or_else(|| by_numbers(output, parts));
-        let Some(account) = account else { return Err("nobody has counted its samples".to_owned()) };
-        let proof = Proof {
-            block: output.id(),
-            account,
-            problems: 0,
-            samples: output.block.stats.num_samples,
-            times: None,
-            compared: Compared::NotAsked,
-            in_bucket: true,
-        };
-        may_mark_source(part, output, &proof).map_err(|why| why.to_string())
+    /// Whether `output` holds all samples of `part`, by reading both, where nothing that was written down says so.
+    async fn holds_all_samples(
+        &self,
+        output: &Meta,
+        part: &Meta,
+        held: &mut Held,
+        why: String,
+    ) -> Result<Result<(), String>, JobFailure> {
+        let read = held.during(self.account_by_contents(output, part)).await?;
+        Ok(match read {
+            Ok(account) => may_mark_source(part, output, &proof(output, account, Compared::Equal))
+                .map_err(|why| why.to_string()),
+            Err(missing) => Err(format!("{why}; {missing}")),
+        })
     }
 
     async fn has_files(&self, block: BlockId) -> Result<bool, JobFailure> {
@@ -155,33 +145,36 @@ impl Compactor {
         )];
         self.book().block(&finding, None, KEPT, self.now(), run);
     }
+}
 
-    /// The meta.json of a block with the labels by which it is grouped; `None` where it is gone.
-    async fn read_meta(&self, block: BlockId) -> Result<Option<Meta>, JobFailure> {
-        let name = layout::object(block, layout::META);
-        let bytes = match read_all(self.bucket.as_ref(), &name, META_BYTES_MAX).await {
-            Ok(bytes) => bytes,
-            Err(BucketError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+/// Whether `output` holds all samples of `part`, by what its compactor wrote, or the numbers in the metadata.
+fn stands_for(output: &Meta, part: &Meta, parts: &[&Meta]) -> Result<(), String> {
+    let of_ours = Provenance::of(output).and_then(|provenance| provenance.account);
+    if let Some(account) = &of_ours
+        && output.thanos.source == Source::CompactorRepair
+    {
+        // The metadata of a block that was repaired may have told lies: what was counted is what is true.
+        return match (account.of(part.id()), account.balance()) {
+            (Some(_), Ok(())) => Ok(()),
+            (_, Err(imbalance)) => Err(imbalance.to_string()),
+            (None, _) => Err(WhyNot::NotRead.to_string()),
         };
-        let Ok(mut meta) = Meta::of_block(block, &bytes) else { return Ok(None) };
-        self.without_replica_labels(&mut meta);
-        Ok(Some(meta))
     }
+    let account = match of_ours {
+        Some(account) if account.of(part.id()).is_some() => Some(account),
+        // It was made of what is made of the part.
+        Some(_) => None,
+        None => account_of_metas(output, parts),
+    };
+    let account = account.or_else(|| by_numbers(output, parts));
+    let Some(account) = account else { return Err("nobody has counted its samples".to_owned()) };
+    may_mark_source(part, output, &proof(output, account, Compared::NotAsked)).map_err(|why| why.to_string())
+}
 
-    /// Takes the labels away by which replicas differ, as it is done for all blocks.
-    pub(super) fn without_replica_labels(&self, meta: &mut Meta) {
-        let names = &self.config.replica_labels;
-        let labels = &mut meta.thanos.labels;
-        let before = labels.len();
-        labels.retain(|name, _| !names.contains(name));
-        if labels.is_empty()
-            && before > 0
-            && let Some(first) = names.first()
-        {
-            labels.insert(first.clone(), "deduped".to_owned());
-        }
-    }
+/// A proof by what was written down of a block that was seen whole in the bucket.
+fn proof(output: &Meta, account: Account, compared: Compared) -> Proof {
+    let samples = output.block.stats.num_samples;
+    Proof { block: output.id(), account, problems: 0, samples, times: None, compared, in_bucket: true }
 }
 
 fn holds(whole: &Meta, part: &Meta) -> bool {
@@ -203,7 +196,7 @@ fn by_numbers(output: &Meta, parts: &[&Meta]) -> Option<Account> {
     }
     account.written = written;
     // Whoever is gone had the rest.
-    let rest = crate::verify::SourceRead {
+    let rest = SourceRead {
         block: output.id(),
         min_time: output.block.max_time,
         max_time: output.block.max_time,
@@ -214,9 +207,6 @@ fn by_numbers(output: &Meta, parts: &[&Meta]) -> Option<Account> {
 }
 
 fn account_of(parts: &[&Meta]) -> Account {
-    let read = parts
-        .iter()
-        .map(|meta| crate::verify::SourceRead::new(&meta.block, meta.block.stats.num_samples))
-        .collect();
+    let read = parts.iter().map(|meta| SourceRead::new(&meta.block, meta.block.stats.num_samples)).collect();
     Account { read, ..Account::default() }
 }

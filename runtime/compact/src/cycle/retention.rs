@@ -1,9 +1,10 @@
 //! The queue of retention: what is too old is marked, unless the last samples of a range would go with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use block::findings::{Finding, Severity};
-use block::{BlockId, BlockState, View};
+use block::{BlockId, BlockState, DeletionMark, Meta, Resolution, View, group_key, read_mark};
 use error_kind::Kind;
 
 use super::Compactor;
@@ -44,7 +45,7 @@ impl Compactor {
             Claimed::Ours(held) => held,
             Claimed::Taken { .. } => return Ok(()),
         };
-        let done = self.mark_expired(&decision, &mut held, outcome).await;
+        let done = self.mark_expired(&decision, &view, &mut held, outcome).await;
         held.release().await;
         done.map_err(claim)
     }
@@ -52,19 +53,53 @@ impl Compactor {
     async fn mark_expired(
         &self,
         decision: &Decision,
+        view: &View,
         held: &mut Held,
         outcome: &mut Outcome,
     ) -> Result<(), JobFailure> {
         for expired in &decision.delete {
-            held.confirm().await?;
-            tracing::info!(id = %expired.block, details = expired.details, "applying retention: marking block for deletion");
-            if let Err(failure) = self.mark_for_deletion(expired.block, &expired.details, outcome).await {
+            let marked = match self.is_still_expired(expired.block, view).await {
+                Ok(false) => continue,
+                Ok(true) => {
+                    held.confirm().await?;
+                    tracing::info!(id = %expired.block, details = expired.details, "applying retention: marking block for deletion");
+                    self.mark_for_deletion(expired.block, &expired.details, outcome).await
+                }
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = marked {
                 let words = chain(&failure);
                 tracing::warn!(id = %expired.block, error = words, kind = ?failure.kind(), "a block that is too old was not marked");
                 outcome.failures.push((Queue::Retention, expired.block.to_string(), words));
             }
         }
         Ok(())
+    }
+
+    /// Whether a block, and the coarser ones that hold its time, are what the decision took them for, and nothing that it was made
+    /// of is left over, be it that no listing has it.
+    async fn is_still_expired(&self, block: BlockId, view: &View) -> Result<bool, JobFailure> {
+        let Some(meta) = view.metas.get(&block) else { return Ok(false) };
+        let stands_for = |other: &&Arc<Meta>| {
+            other.thanos.downsample.resolution > meta.thanos.downsample.resolution
+                && other.thanos.external_labels() == meta.thanos.external_labels()
+                && other.block.min_time < meta.block.max_time
+                && meta.block.min_time < other.block.max_time
+        };
+        for seen in std::iter::once(meta).chain(view.metas.values().filter(stands_for)) {
+            if !self.is_as_seen(seen, view).await? {
+                return Ok(false);
+            }
+        }
+        for origin in origins(meta).filter(|origin| !view.deletion_marks.contains_key(origin)) {
+            let left = self.read_meta(origin).await?;
+            if left.is_some_and(|left| group_key(&left.thanos) == group_key(&meta.thanos))
+                && read_mark::<DeletionMark>(self.bucket.as_ref(), origin).await?.is_none()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What is too old, and what of it has to stay.
@@ -92,7 +127,16 @@ impl Compactor {
         };
         let mut decision = self.guard().decide(&bucketful, self.now());
         // What a block was made of and is not marked yet is hidden by it; without the block it would be seen again.
-        decision.delete.retain(|expired| !hides_what_it_was_made_of(expired.block, view));
+        // Raw blocks that share time are merged first, or what was made of each of them would stay beside each other for ever.
+        decision.delete.retain(|expired| {
+            let raw = view.metas.get(&expired.block);
+            let raw = raw.filter(|meta| meta.thanos.downsample.resolution == Resolution::RAW);
+            !hides_what_it_was_made_of(expired.block, view)
+                && !raw.is_some_and(|meta| {
+                    self.is_to_be_merged(meta, view)
+                        && self.to_be_compacted(view, &judged).contains(&expired.block)
+                })
+        });
         decision
     }
 
@@ -110,14 +154,21 @@ impl Compactor {
 /// now.
 fn hides_what_it_was_made_of(block: BlockId, view: &View) -> bool {
     let Some(meta) = view.metas.get(&block) else { return false };
-    let compaction = &meta.block.compaction;
-    let parents = compaction.parents.iter().map(|parent| parent.ulid);
     let is_there = |origin: &BlockId| {
         let hidden = view.dropped.get(origin).is_some_and(|state| *state != BlockState::MarkedForDeletion);
         let unread = view.partial.contains_key(origin) || view.errors.iter().any(|(id, _)| id == origin);
-        hidden || unread || view.metas.contains_key(origin)
+        let seen = view.metas.get(origin);
+        // One of another resolution is not hidden by it.
+        hidden || unread || seen.is_some_and(|seen| group_key(&seen.thanos) == group_key(&meta.thanos))
     };
-    parents
-        .chain(compaction.sources.iter().copied())
-        .any(|origin| origin != block && is_there(&origin) && !view.deletion_marks.contains_key(&origin))
+    origins(meta).any(|origin| is_there(&origin) && !view.deletion_marks.contains_key(&origin))
+}
+
+/// The blocks that a block was made of, each once.
+fn origins(meta: &Meta) -> impl Iterator<Item = BlockId> {
+    let compaction = &meta.block.compaction;
+    let parents = compaction.parents.iter().map(|parent| parent.ulid);
+    let mut origins: BTreeSet<BlockId> = parents.chain(compaction.sources.iter().copied()).collect();
+    origins.remove(&meta.id());
+    origins.into_iter()
 }

@@ -38,7 +38,8 @@ pub(super) struct During<'a> {
 }
 
 impl Compactor {
-    /// Looks at a source of a job, and repairs it or sets it aside; `None` where nothing is wrong with it and nobody said so.
+    /// Looks at a source of a job, and repairs it or sets it aside; `None` where nothing is wrong with it and nobody said so, or
+    /// two readings of it do not agree.
     pub(super) async fn resolve(
         &self,
         job: &Job,
@@ -76,11 +77,16 @@ impl Compactor {
             async move { inspect(bucket, block, &self.fs, &looked, self.now()).await }
         };
         let mut inspected = held.during(look(1)).await??;
-        if !matches!(judge(inspected.findings.clone()), Verdict::Sound) {
+        let found = judge(inspected.findings.clone());
+        if found != Verdict::Sound {
             // What one reading finds may be the reading's own fault.
             inspected = held.during(look(2)).await??;
+            if judge(inspected.findings.clone()) != found {
+                tracing::warn!(block = %block, "two readings of a block find different things; it is looked at again later");
+                return Ok(None);
+            }
         }
-        let verdict = match (judge(inspected.findings.clone()), hint) {
+        let verdict = match (found, hint) {
             (Verdict::Sound, None) => return Ok(None),
             // Whoever could not use it knows why, and has tried twice.
             (Verdict::Sound, Some(hint)) => Verdict::SetAside(vec![hint]),

@@ -10,8 +10,7 @@ use block::filter::{
 };
 use block::findings::{Finding, Severity};
 use block::{
-    BlockError, DeletionMark, FetchError, Fetcher, FetcherConfig, FetcherMetrics, MarkError, MetaError, View,
-    layout, read_mark,
+    BlockError, FetchError, Fetcher, FetcherConfig, FetcherMetrics, MarkError, MetaError, View, layout,
 };
 use futures::StreamExt;
 use objstore::BucketRef;
@@ -21,7 +20,6 @@ use tsdb::BlockId;
 use tsdb::fs::Fs;
 
 use super::CompactorConfig;
-use super::error::JobFailure;
 
 /// Looks through the bucket for whoever asks; those that ask at the same time share a look.
 #[derive(Debug)]
@@ -76,6 +74,11 @@ impl Views {
         let view = Arc::new(self.fetcher.fetch().await?);
         *last = Some((number, Arc::clone(&view)));
         Ok(view)
+    }
+
+    /// Lets the next look read the meta.json of a block again.
+    pub(super) async fn forget(&self, block: BlockId) {
+        self.fetcher.forget(block).await;
     }
 
     /// What the last look saw.
@@ -133,9 +136,10 @@ impl Judged {
         judged
     }
 
-    /// All blocks that are not to be compacted, the marked ones too.
+    /// All blocks that are not to be compacted, the marked ones too. What is to be deleted stays a hole until it is not seen any
+    /// more: joined with others it would come back, also where a listing does not have what took its place.
     pub(super) fn excluded_from_compaction(&self, view: &View) -> BTreeSet<BlockId> {
-        let marked = view.no_compact_marks.keys();
+        let marked = view.no_compact_marks.keys().chain(view.deletion_marks.keys());
         marked.chain(&self.excluded).chain(&self.suspects).copied().collect()
     }
 }
@@ -184,15 +188,4 @@ pub(super) async fn index_sizes(bucket: &BucketRef, view: &View, at_once: usize)
     });
     let sizes: Vec<_> = futures::stream::iter(asked).buffered(at_once.max(1)).collect().await;
     sizes.into_iter().flatten().collect()
-}
-
-/// Whether a block is still there as in the view: it has its meta.json, and no deletion mark that the view does not know.
-pub(super) async fn is_as_seen(bucket: &BucketRef, block: BlockId, view: &View) -> Result<bool, JobFailure> {
-    if !bucket.exists(&layout::object(block, layout::META)).await? {
-        return Ok(false);
-    }
-    if view.deletion_marks.contains_key(&block) {
-        return Ok(true);
-    }
-    Ok(read_mark::<DeletionMark>(bucket.as_ref(), block).await?.is_none())
 }

@@ -1,5 +1,7 @@
 //! Compares a downsampled block with its source series by series: nothing may be missing, and nothing may be invented.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tsdb::block::BlockReader;
 use tsdb::chunk::Aggregate;
 
@@ -30,6 +32,12 @@ pub enum Difference {
     /// No source has it.
     #[error("no source has it")]
     Invented,
+    /// A sample is not in the new block, or another one in its place.
+    #[error("the sample at {time} is not in the new block")]
+    Sample {
+        /// Its time, milliseconds.
+        time: i64,
+    },
     /// A window, by the time of its end, does not count the samples that the source has in it.
     #[error("the window up to {window} counts {counted} samples, the source has {expected}")]
     Count {
@@ -79,6 +87,47 @@ pub fn compare_downsampled(source: &BlockReader, to: i64, output: &BlockReader) 
         }
         total = windows.iter().fold(total, |sum, (_, count)| sum.saturating_add(*count));
     }
+}
+
+/// Sees whether `whole` has every sample of `part`, a block of the same resolution: each raw one bit by bit, and of aggregates each
+/// window with at least as many samples as `part` counts in it. Gives how many samples and aggregates of `part` were looked for.
+///
+/// # Errors
+/// The first sample that `whole` does not have, or what cannot be read.
+pub fn compare_contained(
+    part: &BlockReader,
+    resolution: i64,
+    whole: &BlockReader,
+) -> Result<u64, CompareError> {
+    let (mut walk, mut held) = (Walk::new(part)?, Walk::new(whole)?);
+    let mut next = held.next()?;
+    let mut total = 0u64;
+    while let Some(series) = walk.next()? {
+        while next.as_ref().is_some_and(|held| held.labels < series.labels) {
+            next = held.next()?;
+        }
+        let Some(found) = next.as_ref().filter(|held| held.labels == series.labels) else {
+            return missing(series);
+        };
+        if let Some(difference) = first_missing(&series, resolution, found) {
+            return Err(CompareError::Differs { labels: series.labels, difference });
+        }
+        let looked_for = series.raw.len().saturating_add(series.aggregate(Aggregate::Count).len());
+        total = total.saturating_add(looked_for as u64);
+    }
+    Ok(total)
+}
+
+fn first_missing(part: &PlainSeries, resolution: i64, whole: &PlainSeries) -> Option<Difference> {
+    let raw: BTreeSet<&(i64, Value)> = whole.raw.iter().collect();
+    if let Some((time, _)) = part.raw.iter().find(|sample| !raw.contains(sample)) {
+        return Some(Difference::Sample { time: *time });
+    }
+    let counts: BTreeMap<i64, u64> = counts_of(whole, resolution).into_iter().collect();
+    let counted = |window: i64| counts.get(&window).copied().unwrap_or(0);
+    let windows = counts_of(part, resolution);
+    let short = windows.into_iter().find(|(window, expected)| counted(*window) < *expected);
+    short.map(|(window, expected)| Difference::Count { window, counted: counted(window), expected })
 }
 
 fn missing(series: PlainSeries) -> Result<u64, CompareError> {

@@ -289,6 +289,26 @@ async fn a_block_that_is_said_to_be_in_another_stays_where_samples_would_go() {
 }
 
 #[tokio::test]
+async fn what_only_its_samples_show_to_be_in_another_block_is_collected() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    let put = async |made: &Made| put_block(bucket.as_ref(), made).await;
+    // 2 and 3 share time, and nobody has written down what became of their samples. Not all those of 4 are in the other block.
+    put(&Made::new(2, 0, 2)).await;
+    put(&Made { every: 2, ..Made::new(3, 0, 2) }).await;
+    put(&Made { offset: 7, ..Made::new(4, 0, 2) }).await;
+    put(&Made { sources: &[1, 2, 3, 4], ..Made::new(20, 0, 4) }).await;
+    let compactor = compactor_on(&bucket, &clock, config("/data"));
+    let outcome = compactor.run_once().await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(outcome.marked, [2, 3].map(id));
+    let health = compactor.health();
+    let [kept] = health.blocks.as_slice() else { panic!("{:?}", health.blocks) };
+    assert_eq!((kept.block, kept.code.as_str()), (id(4), "garbage-unproven"));
+    assert!(kept.detail.contains("the sample at 1704067200007 is not in the new block"), "{}", kept.detail);
+}
+
+#[tokio::test]
 async fn replicas_become_one_block_without_their_label() {
     let clock = clock();
     let bucket = memory(&clock);

@@ -75,12 +75,8 @@ async fn run(trouble: Trouble) -> (Extent, Vec<String>) {
 fn one_trouble_of_each_kind_at_each_place() {
     let (extent, broken) = runtime().block_on(run(Trouble::None));
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-    let calls = (1..=extent.calls).flat_map(|number| {
-        // Calls that never end, or late, are ended by a layer of their own.
-        let left_out = [Fault::Hang, Fault::Slow];
-        let faults = Fault::ALL.into_iter().filter(move |fault| !left_out.contains(fault));
-        faults.map(move |fault| Trouble::Call(number, fault))
-    });
+    let calls = (1..=extent.calls)
+        .flat_map(|number| Fault::ALL.into_iter().map(move |fault| Trouble::Call(number, fault)));
     let disk = (0..extent.operations).flat_map(|at| [Trouble::Kill(at), Trouble::Full(at)]);
     let all: Vec<Trouble> = calls.chain(disk).collect();
     let wanted = seeds(60);

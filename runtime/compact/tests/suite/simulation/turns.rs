@@ -1,7 +1,9 @@
 //! Processes on one bucket: each call waits for its turn, and a seed decides whose turn it is. Processes die, sleep and have
 //! clocks of their own.
 //!
-//! Time is tokio's, which stands still while anybody has something to do: when whoever gives turns wakes up, all others wait.
+//! Time is tokio's, which stands still while anybody has something to do: when whoever gives turns wakes up, all others wait. It
+//! also stands still while a thread that may block waits for the bucket, so such a call moves it on itself. There is one such
+//! thread, so that one process at a time does something, and a seed always gives the same.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -13,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
-use objstore::layers::{Fault, Faulty, Script};
+use objstore::layers::{Deadlines, Fault, Faulty, Script, Timeout};
 use objstore::{Attributes, Body, Bucket, BucketError, BucketRef, Chance, Entry, Get, Listing, Put, Written};
 use prom_model::{Clock, TimestampMs};
 use tokio::sync::{Notify, oneshot};
@@ -23,8 +25,8 @@ use tsdb::fs::sim::SimFs;
 /// 2024-01-01T00:00:00Z.
 pub(super) const START: i64 = 1_704_067_200_000;
 
-/// All that a store and a network do to those who have read what they promise. Slow calls come from those who fall asleep.
-pub(super) const FAULTS: [Fault; 12] = [
+/// All that a store and a network do to those who have read what they promise.
+pub(super) const FAULTS: [Fault; 15] = [
     Fault::FailBefore,
     Fault::AppliedThenError,
     Fault::Throttle,
@@ -37,7 +39,13 @@ pub(super) const FAULTS: [Fault; 12] = [
     Fault::ListPageLost,
     Fault::ListPageTwice,
     Fault::Conflict,
+    Fault::Slow,
+    Fault::Hang,
+    Fault::BitFlip,
 ];
+
+/// How much later a slow answer comes: in time.
+const SLOWNESS: Duration = Duration::from_secs(20);
 
 /// A clock that shows the time of the simulation, more or less.
 #[derive(Debug)]
@@ -98,10 +106,6 @@ struct Gate {
 impl Gate {
     async fn turn(&self, what: &str, name: &str) {
         self.turns.calls.fetch_add(1, Ordering::SeqCst);
-        if is_aside() {
-            // Time stands still until work on other threads is done, so nobody else has a turn meanwhile anyway.
-            return self.turns.note(format!("{} {what} {name}, aside", self.actor));
-        }
         let (go, wait) = oneshot::channel();
         let number = self.turns.numbers.fetch_add(1, Ordering::SeqCst);
         self.turns.waiting.lock().unwrap().insert((self.actor, number), go);
@@ -110,9 +114,21 @@ impl Gate {
     }
 }
 
-/// Whether this is not the simulation itself but a thread for work that blocks, or a task that such work waits for.
+/// Whether this is not the simulation itself but a task that a thread for work that blocks waits for.
 fn is_aside() -> bool {
     !SIMULATES.get() || tokio::task::try_id().is_some()
+}
+
+/// Moves time on for a call that a blocked thread waits for.
+async fn moving_time<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut call => return done,
+            () = tokio::time::advance(Duration::from_millis(500)) => {}
+        }
+    }
 }
 
 thread_local! {
@@ -128,6 +144,7 @@ struct Life {
 /// What a process sees of the bucket.
 #[derive(Debug)]
 struct Mortal {
+    gate: Gate,
     faulty: Arc<Faulty>,
     life: Arc<Life>,
     disk: SimFs,
@@ -135,10 +152,13 @@ struct Mortal {
 
 impl Mortal {
     async fn survive<T>(&self, call: impl Future<Output = T>) -> T {
-        if !self.disk.is_dead() || is_aside() {
+        if is_aside() {
+            // It has to come to an end, and only sees errors once the process is dead.
+            return moving_time(call).await;
+        }
+        if !self.disk.is_dead() {
             let done = call.await;
-            // What is done aside has to come to an end; it only sees errors from then on.
-            if is_aside() || !self.faulty.has_crashed() && !self.disk.is_dead() {
+            if !self.faulty.has_crashed() && !self.disk.is_dead() {
                 return done;
             }
         }
@@ -220,7 +240,7 @@ impl Gate {
 
 impl Mortal {
     fn inner(&self) -> &dyn Bucket {
-        self.faulty.as_ref()
+        &self.gate
     }
 }
 
@@ -285,8 +305,8 @@ impl Process {
 
     fn begin(&mut self, script: Script) {
         self.faults += self.faulty.log().iter().filter(|call| call.fault.is_some()).count() as u64;
-        let gate = Gate { actor: self.actor, turns: Arc::clone(&self.turns), inner: Arc::clone(&self.store) };
-        self.faulty = Arc::new(Faulty::new(Arc::new(gate), script).with_page(6));
+        let faulty = Faulty::new(Arc::clone(&self.store), script);
+        self.faulty = Arc::new(faulty.with_page(6).with_slowness(SLOWNESS));
         self.life = Arc::default();
         self.lives += 1;
     }
@@ -300,7 +320,9 @@ impl Process {
     /// The bucket as this process has it in this life.
     pub(super) fn bucket(&self) -> BucketRef {
         let (faulty, life) = (Arc::clone(&self.faulty), Arc::clone(&self.life));
-        Arc::new(Mortal { faulty, life, disk: self.disk.clone() })
+        let inner = Arc::new(Timeout::new(Arc::clone(&faulty) as BucketRef, Deadlines::default()));
+        let gate = Gate { actor: self.actor, turns: Arc::clone(&self.turns), inner };
+        Arc::new(Mortal { gate, faulty, life, disk: self.disk.clone() })
     }
 
     /// Works until it is done or dead; `None` is dead.
@@ -315,8 +337,9 @@ impl Process {
 
     /// The process is started again, after a death with a loss of power or without.
     pub(super) async fn restart(&mut self) {
-        // Whatever it has on other threads comes to its end first: time stands still until then.
         tokio::time::sleep(Duration::from_secs(20)).await;
+        // What it had on the thread that may block comes to its end first.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
         let mut chance = self.chance(1);
         if chance.below(2) == 0 {
             self.disk.restart()
@@ -392,5 +415,6 @@ pub(super) struct Pace {
 
 /// A runtime with one thread on which time passes only when all wait.
 pub(super) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap()
 }

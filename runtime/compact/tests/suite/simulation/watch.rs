@@ -50,6 +50,17 @@ fn resolution(meta: &Meta) -> Resolution {
     meta.thanos.downsample.resolution
 }
 
+/// A block, with the last letters of its name and of what it was made of.
+fn words(meta: &Meta) -> String {
+    let short = |block: &BlockId| block.to_string().split_off(22);
+    let Meta { block, .. } = meta;
+    let sources: Vec<String> = block.compaction.sources.iter().map(short).collect();
+    let range = ((block.min_time - START) / HOUR, (block.max_time - START) / HOUR);
+    let (name, level) = (short(&block.ulid), block.compaction.level);
+    let (cluster, resolution) = (cluster(meta), resolution(meta));
+    format!("{name} {cluster} {resolution} {range:?} level {level} of {}", sources.join(" "))
+}
+
 impl Watch {
     pub(super) fn new(inner: BucketRef, clock: Arc<SkewedClock>, delay: PromDuration) -> Arc<Self> {
         Arc::new(Watch { inner, clock, delay, state: Mutex::default() })
@@ -88,6 +99,14 @@ impl Watch {
         let state = self.state();
         let live = state.visible.iter().filter(|(block, _)| !state.marked.contains(block));
         live.map(|(_, (meta, _))| meta.clone()).collect()
+    }
+
+    /// The blocks that are visible, in words.
+    pub(super) fn described(&self) -> Vec<String> {
+        let state = self.state();
+        let marked = |block| if state.marked.contains(block) { "marked" } else { "" };
+        let visible = state.visible.iter();
+        visible.map(|(block, (meta, _))| format!("{} {}", words(meta), marked(block))).collect()
     }
 
     /// What is lost: samples that no block has that is there to stay, nor anybody but an operator has taken away.
@@ -195,12 +214,6 @@ impl Watch {
             needed.iter().filter(|(window, count)| held(window) < **count).count()
         };
         if missing > 0 {
-            let words = |meta: &Meta| {
-                let Meta { block, .. } = meta;
-                let (level, sources) = (block.compaction.level, &block.compaction.sources);
-                let range = ((block.min_time - START) / HOUR, (block.max_time - START) / HOUR);
-                format!("{} {} {range:?} level {level} of {sources:?}", block.ulid, resolution(meta))
-            };
             let others = state.visible.iter().filter(|(other, _)| !state.marked.contains(other));
             let others: Vec<String> = others.map(|(_, (other, _))| words(other)).collect();
             let (details, meta) = (&mark.details, words(&meta));
