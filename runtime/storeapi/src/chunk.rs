@@ -3,7 +3,10 @@
 use bytes::{BufMut, Bytes};
 use xxhash_rust::xxh64::xxh64;
 
-use crate::codec::{Fields, Value, WireError, bytes_len, number_len, put_length, put_number, slice};
+use crate::codec::{
+    Fields, Value, WireError, Writer, bytes_behind, bytes_key, bytes_len, number_behind, number_key,
+    number_len, slice,
+};
 
 /// An encoded chunk (message `Chunk`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,13 +38,13 @@ impl Chunk {
         number_len(self.encoding as u64) + data + number_len(self.hash)
     }
 
-    fn encode(&self, into: &mut impl BufMut) {
-        put_number(into, 1, self.encoding as u64);
+    fn encode(&self, into: &mut Writer<'_, impl BufMut>) {
+        into.number(1, self.encoding as u64);
         if !self.data.is_empty() {
-            put_length(into, 2, self.data.len());
-            into.put_slice(&self.data);
+            into.length(2, self.data.len());
+            into.bytes(&self.data);
         }
-        put_number(into, 3, self.hash);
+        into.number(3, self.hash);
     }
 
     fn decode(message: &Bytes, chunk: &[u8]) -> Result<Self, WireError> {
@@ -167,16 +170,19 @@ impl AggrChunk {
         number_len(self.min_time as u64) + number_len(self.max_time as u64) + parts
     }
 
-    pub(crate) fn encode(&self, into: &mut impl BufMut) {
-        put_number(into, 1, self.min_time as u64);
-        put_number(into, 2, self.max_time as u64);
+    pub(crate) fn encode(&self, into: &mut Writer<'_, impl BufMut>) {
+        into.number(1, self.min_time as u64);
+        into.number(2, self.max_time as u64);
         for (aggregate, chunk) in self.parts.iter() {
-            put_length(into, aggregate.field(), chunk.encoded_len());
+            into.length(aggregate.field(), chunk.encoded_len());
             chunk.encode(into);
         }
     }
 
     pub(crate) fn decode(message: &Bytes, chunk: &[u8]) -> Result<Self, WireError> {
+        if let Some(usual) = Self::decode_usual(message, chunk) {
+            return Ok(usual);
+        }
         let mut decoded = AggrChunk::default();
         let mut fields = Fields::new(chunk);
         while let Some((number, value)) = fields.next()? {
@@ -193,5 +199,21 @@ impl AggrChunk {
             }
         }
         Ok(decoded)
+    }
+
+    /// A chunk as nearly all are: both times and one part, their fields in order. `None` says nothing about any other.
+    #[inline]
+    fn decode_usual(message: &Bytes, chunk: &[u8]) -> Option<Self> {
+        let (min_time, rest) = number_behind(chunk, number_key(1))?;
+        let (max_time, rest) = number_behind(rest, number_key(2))?;
+        let aggregate = Aggregate::from_request(i32::from(*rest.first()? >> 3) - 3)?;
+        let (part, rest) = bytes_behind(rest, bytes_key(aggregate.field()))?;
+        let (encoding, part) = number_behind(part, number_key(1)).unwrap_or((0, part));
+        let (data, part) = bytes_behind(part, bytes_key(2))?;
+        let (hash, part) = number_behind(part, number_key(3)).unwrap_or((0, part));
+        let chunk = Chunk { encoding: encoding as i32, data: slice(message, data), hash };
+        let parts = Parts::One(aggregate, chunk);
+        let usual = AggrChunk { min_time: min_time as i64, max_time: max_time as i64, parts };
+        (part.is_empty() && rest.is_empty()).then_some(usual)
     }
 }

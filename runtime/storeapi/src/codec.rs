@@ -48,6 +48,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field, `None` at the end.
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -83,19 +84,74 @@ impl<'a> Fields<'a> {
 /// A number, and what follows it.
 #[inline]
 pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), WireError> {
-    if let Some((first, rest)) = bytes.split_first()
-        && *first < 0x80
-    {
-        return Ok((u64::from(*first), rest));
+    match bytes.split_first() {
+        Some((first, rest)) if *first < 0x80 => Ok((u64::from(*first), rest)),
+        _ => match bytes.split_first_chunk::<10>() {
+            Some((ahead, _)) => long_varint(*ahead)
+                .map(|(number, length)| (number, bytes.get(length..).unwrap_or_default()))
+                .ok_or(WireError::LongNumber),
+            None => short_varint(bytes),
+        },
     }
+}
+
+/// A number near the end of what there is.
+fn short_varint(bytes: &[u8]) -> Result<(u64, &[u8]), WireError> {
     let mut number = 0u64;
-    for (at, byte) in bytes.iter().enumerate().take(10) {
+    for (at, byte) in bytes.iter().enumerate() {
         number |= u64::from(byte & 0x7f) << (7 * at);
         if *byte < 0x80 {
             return Ok((number, bytes.get(at + 1..).unwrap_or_default()));
         }
     }
-    Err(if bytes.len() < 10 { WireError::Short } else { WireError::LongNumber })
+    Err(WireError::Short)
+}
+
+/// A number of several bytes, and how many these are; `None` where it does not end. Eight bytes are read at once, and the seven
+/// bits of each moved together.
+#[inline]
+fn long_varint(ahead: [u8; 10]) -> Option<(u64, usize)> {
+    let [a, b, c, d, e, f, g, h, ninth, tenth] = ahead;
+    let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    let ends = !word & 0x8080_8080_8080_8080;
+    // All bits up to the first end; all there are where none of the eight is the last.
+    let word = word & (ends ^ ends.wrapping_sub(1));
+    let pairs = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let number = (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    if ends != 0 {
+        return Some((number, ends.trailing_zeros() as usize / 8 + 1));
+    }
+    let number = number | u64::from(ninth & 0x7f) << 56;
+    match (ninth < 0x80, tenth < 0x80) {
+        (true, _) => Some((number, 9)),
+        (false, true) => Some((number | u64::from(tenth) << 63, 10)),
+        (false, false) => None,
+    }
+}
+
+/// The number of the field with this key, where it is what comes first; and what follows it.
+#[inline]
+pub(crate) fn number_behind(bytes: &[u8], key: u8) -> Option<(u64, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    if *first == key { varint(rest).ok() } else { None }
+}
+
+/// The bytes of the field with this key, where it is what comes first; and what follows them.
+#[inline]
+pub(crate) fn bytes_behind(bytes: &[u8], key: u8) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = number_behind(bytes, key)?;
+    rest.split_at_checked(usize::try_from(length).ok()?)
+}
+
+/// The key of a field with a number.
+pub(crate) const fn number_key(field: u8) -> u8 {
+    field << 3 | VARINT
+}
+
+/// The key of a field of bytes.
+pub(crate) const fn bytes_key(field: u8) -> u8 {
+    field << 3 | LENGTH
 }
 
 /// A part of the message as a slice that shares its memory.
@@ -121,20 +177,77 @@ pub(crate) fn bytes_len(length: usize) -> usize {
     1 + varint_len(length as u64) + length
 }
 
+/// What a series is written with: keys and numbers are collected, and go on together.
+pub(crate) struct Writer<'b, B> {
+    into: &'b mut B,
+    small: [u8; SMALL],
+    filled: usize,
+}
+
+const SMALL: usize = 128;
+/// A key and the longest number.
+const FIELD_MAX: usize = 11;
+
+impl<'b, B: BufMut> Writer<'b, B> {
+    pub(crate) fn new(into: &'b mut B) -> Self {
+        Writer { into, small: [0; SMALL], filled: 0 }
+    }
+
+    /// A field with a number; nothing at all where it is 0.
+    #[inline]
+    pub(crate) fn number(&mut self, field: u8, number: u64) {
+        if number != 0 {
+            self.field(number_key(field), number);
+        }
+    }
+
+    /// Starts a field of bytes; the bytes follow.
+    #[inline]
+    pub(crate) fn length(&mut self, field: u8, length: usize) {
+        self.field(bytes_key(field), length as u64);
+    }
+
+    /// Bytes as they are.
+    #[inline]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.flush();
+        self.into.put_slice(bytes);
+    }
+
+    #[inline]
+    fn field(&mut self, key: u8, number: u64) {
+        if self.filled + FIELD_MAX > SMALL {
+            self.flush();
+        }
+        let length = varint_len(number);
+        let free = self.small.get_mut(self.filled..).and_then(|free| free.first_chunk_mut::<FIELD_MAX>());
+        if let Some([first, rest @ ..]) = free {
+            *first = key;
+            for (at, byte) in rest.iter_mut().enumerate() {
+                *byte = (number >> (7 * at)) as u8 | 0x80;
+            }
+            if let Some(last) = rest.get_mut(length - 1) {
+                *last &= 0x7f;
+            }
+        }
+        self.filled += 1 + length;
+    }
+
+    /// Sends on what was collected.
+    #[inline]
+    pub(crate) fn flush(&mut self) {
+        self.into.put_slice(self.small.get(..self.filled).unwrap_or_default());
+        self.filled = 0;
+    }
+}
+
 /// Starts a field of bytes; the bytes follow.
 pub(crate) fn put_length(into: &mut impl BufMut, field: u8, length: usize) {
-    into.put_u8(field << 3 | LENGTH);
+    into.put_u8(bytes_key(field));
     put_varint(into, length as u64);
 }
 
 /// The size of a field with a number; nothing at all where it is 0.
 pub(crate) fn number_len(number: u64) -> usize {
     if number == 0 { 0 } else { 1 + varint_len(number) }
-}
-
-pub(crate) fn put_number(into: &mut impl BufMut, field: u8, number: u64) {
-    if number != 0 {
-        into.put_u8(field << 3 | VARINT);
-        put_varint(into, number);
-    }
 }

@@ -6,7 +6,7 @@ use prost::{DecodeError, Message};
 
 use crate::LabelBytes;
 use crate::chunk::AggrChunk;
-use crate::codec::{Fields, Value, WireError, bytes_len, put_length};
+use crate::codec::{Fields, Value, WireError, Writer, bytes_behind, bytes_key, bytes_len, put_length};
 use crate::label_bytes::{Collector, leading};
 
 /// A series, or as much of it as fits into a frame (message `Series`).
@@ -25,10 +25,10 @@ impl Series {
         self.labels.as_wire().len() + chunks
     }
 
-    fn encode(&self, into: &mut impl BufMut) {
-        into.put_slice(self.labels.as_wire());
+    fn encode(&self, into: &mut Writer<'_, impl BufMut>) {
+        into.bytes(self.labels.as_wire());
         for chunk in &self.chunks {
-            put_length(into, 2, chunk.encoded_len());
+            into.length(2, chunk.encoded_len());
             chunk.encode(into);
         }
     }
@@ -38,6 +38,11 @@ impl Series {
         let mut decoded = Series { labels, chunks: Vec::with_capacity(chunks_in(rest)) };
         let mut more = Collector::default();
         let mut scattered = false;
+        let mut rest = rest;
+        while let Some((chunk, after)) = bytes_behind(rest, CHUNK) {
+            decoded.chunks.push(AggrChunk::decode(message, chunk)?);
+            rest = after;
+        }
         let mut fields = Fields::new(rest);
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
@@ -58,12 +63,14 @@ impl Series {
     }
 }
 
-/// How many chunks there are, so that they take no more memory than they need.
-fn chunks_in(rest: &[u8]) -> usize {
-    let (mut fields, mut count) = (Fields::new(rest), 0);
-    // What is wrong with a field is found when it is read.
-    while let Ok(Some((number, _))) = fields.next() {
-        count += usize::from(number == 2);
+/// The key of a chunk in a series.
+const CHUNK: u8 = bytes_key(2);
+
+/// How many chunks come first, so that they take no more memory than they need.
+fn chunks_in(mut rest: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((_, after)) = bytes_behind(rest, CHUNK) {
+        (rest, count) = (after, count + 1);
     }
     count
 }
@@ -142,8 +149,10 @@ impl Message for SeriesFrame {
     fn encode_raw(&self, into: &mut impl BufMut) {
         match self {
             SeriesFrame::Series(series) => {
-                put_length(into, 1, series.encoded_len());
-                series.encode(into);
+                let mut into = Writer::new(into);
+                into.length(1, series.encoded_len());
+                series.encode(&mut into);
+                into.flush();
             }
             SeriesFrame::Warning(text) => {
                 put_length(into, 2, text.len());
@@ -155,11 +164,14 @@ impl Message for SeriesFrame {
             }
             SeriesFrame::Batch(list) if list.is_empty() => {}
             SeriesFrame::Batch(list) => {
-                put_length(into, 4, list.iter().map(|series| bytes_len(series.encoded_len())).sum());
-                for series in list {
-                    put_length(into, 1, series.encoded_len());
-                    series.encode(into);
+                let lengths: Vec<usize> = list.iter().map(Series::encoded_len).collect();
+                let mut into = Writer::new(into);
+                into.length(4, lengths.iter().map(|length| bytes_len(*length)).sum());
+                for (series, length) in list.iter().zip(lengths) {
+                    into.length(1, length);
+                    series.encode(&mut into);
                 }
+                into.flush();
             }
         }
     }

@@ -132,11 +132,30 @@ const ARENA_BYTES: usize = 64 << 10;
 impl LabelWriter {
     /// Adds a label to the set that is being written; the caller adds them sorted by name.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        let wanted = name.len() + value.len() + 24;
+        self.begin(name.len() + value.len() + 24);
+        push(&mut self.0, name, value);
+    }
+
+    /// Adds labels as they stand in another set, see [`LabelBytes::as_wire`].
+    pub fn push_wire(&mut self, labels: &[u8]) {
+        self.begin(labels.len());
+        self.0.extend_from_slice(labels);
+    }
+
+    fn begin(&mut self, wanted: usize) {
         if self.0.capacity() - self.0.len() < wanted && self.0.is_empty() {
             self.0 = BytesMut::with_capacity(ARENA_BYTES.max(wanted));
         }
-        push(&mut self.0, name, value);
+    }
+
+    /// The bytes that were written since the last set.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was written since the last set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The labels that were added since the last set.

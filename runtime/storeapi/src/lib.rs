@@ -8,6 +8,7 @@
 mod chunk;
 mod chunked_read;
 mod codec;
+mod exact;
 mod frame;
 mod generated;
 mod label_bytes;
@@ -17,6 +18,7 @@ mod shard;
 pub use chunk::{AggrChunk, Aggregate, Chunk, Parts};
 pub use chunked_read::chunked_read;
 pub use codec::WireError;
+pub use exact::{ExactCodec, ExactEncoder};
 pub use frame::{Series, SeriesFrame};
 pub use generated::{DESCRIPTORS, hints, info, prometheus, thanos};
 pub use label_bytes::{LabelBytes, LabelWriter, Pairs};

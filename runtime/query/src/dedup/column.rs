@@ -7,6 +7,8 @@ use prom_model::FloatHistogram;
 use promql::Samples;
 use tsdb::chunk::Columns;
 
+use super::counter::Total;
+
 /// Samples in the order of their times, which rise. Where a row is a histogram its value means nothing.
 #[derive(Debug, Default)]
 pub(super) struct Column {
@@ -90,6 +92,25 @@ impl Column {
                 .map(|(row, histogram)| ((*row as usize - rows.start + first) as u32, Arc::clone(histogram)));
             self.histograms.extend(moved);
         }
+    }
+
+    /// Adds to all floats.
+    pub(super) fn lift(&mut self, add: f64) {
+        self.rows.values.iter_mut().for_each(|value| *value += add);
+    }
+
+    /// Takes the resets out of the floats from a row on; `false` where that cannot be done in place.
+    pub(super) fn raise(&mut self, total: &mut Total, from: usize) -> bool {
+        let times = self.rows.timestamps.get(from..).unwrap_or_default();
+        let values = self.rows.values.get_mut(from..).unwrap_or_default();
+        total.raise(times, values)
+    }
+
+    /// Puts the floats from a row on into other memory.
+    pub(super) fn move_rows(&mut self, from: usize, into: &mut Columns) {
+        into.clear();
+        into.timestamps.extend(self.rows.timestamps.drain(from..));
+        into.values.extend(self.rows.values.drain(from..));
     }
 
     /// Takes out `rows`, which are floats or histograms alike.

@@ -30,6 +30,35 @@ impl Total {
         }
     }
 
+    /// The same where they stand, without a look at each: possible where all of them count. `false`: they do not, and nothing has
+    /// happened.
+    pub(super) fn raise(&mut self, times: &[i64], values: &mut [f64]) -> bool {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return true };
+        let follows =
+            (!self.started || *first > self.last_time) && self.given.is_none_or(|given| *first > given);
+        let rises =
+            times.iter().zip(times.iter().skip(1)).fold(true, |rises, (one, next)| rises & (one < next));
+        let counts = values.iter().fold(true, |counts, value| counts & !value.is_nan());
+        if !(follows && rises && counts) {
+            return false;
+        }
+        let mut rest = values.iter_mut();
+        if !self.started
+            && let Some(value) = rest.next()
+        {
+            (self.started, self.last_value, self.total) = (true, *value, *value);
+        }
+        let (mut before, mut total) = (self.last_value, self.total);
+        for value in rest {
+            total += if *value >= before { *value - before } else { *value };
+            before = *value;
+            *value = total;
+        }
+        (self.last_value, self.total) = (before, total);
+        (self.last_time, self.given) = (*last, Some(*last));
+        true
+    }
+
     fn float(&mut self, time: i64, value: f64, floor: i64, into: &mut Column) {
         if value.is_nan() {
             return;

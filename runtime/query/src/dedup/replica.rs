@@ -79,6 +79,18 @@ impl<'p> Replica<'p> {
         Ok(Some(row))
     }
 
+    /// A time before which there is nothing from `time` on, in the rows from `from` on and in what is not decoded.
+    pub(super) fn earliest(&self, from: usize, time: i64) -> i64 {
+        let row = self.column.seek(from, time);
+        if row < self.column.len() {
+            return self.column.time(row);
+        }
+        let from = time.max(self.floor);
+        let ahead = self.pieces.iter().zip(self.lanes).skip(self.next);
+        let mut own = ahead.filter(|(_, lane)| **lane == self.lane).map(|(piece, _)| piece);
+        own.find(|piece| piece.max_time >= from).map_or(i64::MAX, |piece| piece.min_time.max(from))
+    }
+
     pub(super) fn decode_all(&mut self, decoder: &mut Decoder) -> Result<(), PieceError> {
         while self.more(i64::MIN, decoder)? {}
         Ok(())
@@ -152,9 +164,15 @@ impl<'p> Replica<'p> {
                     .map_err(PieceError::Chunk)
             }
             (Some(total), false) => {
-                decoder.floats.clear();
-                decode_floats(encoding, encoded.data, Order::Any, &mut decoder.floats)?;
-                total.floats(&decoder.floats.timestamps, &decoder.floats.values, floor, column);
+                let before = column.len();
+                decode_floats(encoding, encoded.data, Order::Any, &mut column.rows)?;
+                column.rows.start_timestamps.clear();
+                if column.raise(total, before) {
+                    column.remove(before..column.seek(before, floor));
+                } else {
+                    column.move_rows(before, &mut decoder.floats);
+                    total.floats(&decoder.floats.timestamps, &decoder.floats.values, floor, column);
+                }
                 Ok(())
             }
             (Some(total), true) => {

@@ -79,6 +79,8 @@ pub(crate) struct Shape {
     pub(crate) histograms: bool,
     /// Whether chunks of counters end with the last time once more.
     pub(crate) repeats_last: bool,
+    /// Whether chunks are long and hardly any distance between samples is unlike the one before.
+    pub(crate) calm: bool,
 }
 
 /// What several replicas have of one series, in the order of the chunks' times.
@@ -94,13 +96,14 @@ pub(crate) fn replicas(random: &mut Random, shape: Shape) -> Vec<Chunk> {
         for _ in 0..1 + random.below(4) {
             let histograms = shape.histograms && random.one_in(2);
             let mut samples = Vec::new();
-            for _ in 0..1 + random.below(25) {
+            let (rows, odd, nan) = if shape.calm { (200, 1000, 3000) } else { (25, 40, 30) };
+            for _ in 0..1 + random.below(rows) {
                 value += random.below(10) as f64;
                 number += random.below(5) as i64;
                 if random.one_in(resets_every) {
                     value = random.below(3) as f64;
                 }
-                let sample = match (histograms, random.below(30)) {
+                let sample = match (histograms, random.below(nan)) {
                     (true, _) => Value::Histogram(number),
                     (false, 0) => Value::Float(STALE_NAN),
                     (false, 1) => Value::Float(f64::NAN),
@@ -109,7 +112,7 @@ pub(crate) fn replicas(random: &mut Random, shape: Shape) -> Vec<Chunk> {
                 };
                 samples.push((time, sample));
                 time += interval;
-                match random.below(40) {
+                match random.below(odd) {
                     0 => time += interval * random.below(30) as i64,
                     1..4 => time += interval,
                     4..8 => time += random.below(interval as u64) as i64,

@@ -12,7 +12,7 @@ const ALL: (i64, i64) = (i64::MIN, i64::MAX);
 fn chunks_of_random_bytes_are_errors() {
     let mut random = Random(7);
     let mut merger = Merger::new();
-    let shape = Shape { replicas: 3, counter: false, histograms: true, repeats_last: false };
+    let shape = Shape { replicas: 3, counter: false, histograms: true, repeats_last: false, calm: false };
     let mut refused = 0;
     for _ in 0..3000 {
         let chunks = replicas(&mut random, shape);

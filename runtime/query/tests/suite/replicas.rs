@@ -101,7 +101,26 @@ fn compare(seed: u64, sets: u64, function: &str, shape: impl Fn(&mut Random) -> 
 
 #[test]
 fn floats_of_two_replicas() {
-    compare(1, 40_000, "", |_| Shape { replicas: 2, counter: false, histograms: false, repeats_last: false });
+    compare(1, 40_000, "", |_| Shape {
+        replicas: 2,
+        counter: false,
+        histograms: false,
+        repeats_last: false,
+        calm: false,
+    });
+}
+
+#[test]
+fn long_runs_of_up_to_four_replicas() {
+    for (seed, function) in [(6, ""), (7, "rate"), (8, "xrate")] {
+        compare(seed, 3000, function, |random| Shape {
+            replicas: 1 + random.below(4),
+            counter: !function.is_empty(),
+            histograms: random.one_in(8),
+            repeats_last: !function.is_empty() && random.one_in(8),
+            calm: true,
+        });
+    }
 }
 
 #[test]
@@ -111,6 +130,7 @@ fn floats_and_histograms_of_up_to_five_replicas() {
         counter: false,
         histograms: true,
         repeats_last: false,
+        calm: false,
     });
 }
 
@@ -121,6 +141,7 @@ fn counters_of_two_replicas() {
         counter: true,
         histograms: false,
         repeats_last: random.one_in(2),
+        calm: false,
     });
 }
 
@@ -131,6 +152,7 @@ fn counters_of_up_to_six_replicas() {
         counter: true,
         histograms: random.one_in(4),
         repeats_last: random.one_in(2),
+        calm: false,
     });
 }
 
@@ -141,5 +163,6 @@ fn counters_that_may_fall_between_replicas() {
         counter: true,
         histograms: random.one_in(4),
         repeats_last: random.one_in(2),
+        calm: false,
     });
 }

@@ -29,6 +29,8 @@ use crate::trace::{self, Span};
 /// As Thanos sets it for its clients.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest HTTP/2 frame that a server may send, bytes: about two batches of series with their chunks.
+const FRAME_MAX: u32 = 256 << 10;
 
 /// An address that is none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -141,7 +143,9 @@ impl Channel {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             // The defaults hold back streams of series on links with a delay.
             .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(8 << 20);
+            .initial_connection_window_size(8 << 20)
+            // By default a batch of series comes in many small frames, each of which costs both ends a system call or two.
+            .max_frame_size(FRAME_MAX);
         if settings.tls.is_some() {
             endpoint = endpoint.origin(format!("https://{address}").parse().map_err(|_| malformed())?);
         }

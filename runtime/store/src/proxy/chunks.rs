@@ -14,7 +14,27 @@ pub(super) fn unite(chunks: &mut Vec<AggrChunk>) {
         return;
     }
     drop_known(chunks);
-    chunks.sort_by(compare);
+    sort(chunks);
+}
+
+/// Chunks of two answers, each of them sorted, are merged; others are sorted.
+fn sort(chunks: &mut Vec<AggrChunk>) {
+    let falls = chunks.array_windows().position(|[one, two]| compare(one, two).is_gt());
+    let Some(end) = falls else { return };
+    let others = chunks.get(end + 1..).unwrap_or_default();
+    if !others.is_sorted_by(|one, two| compare(one, two).is_le()) {
+        chunks.sort_by(compare);
+        return;
+    }
+    let mut others = chunks.split_off(end + 1).into_iter().peekable();
+    let ones = std::mem::replace(chunks, Vec::with_capacity(end + 1 + others.len()));
+    for one in ones {
+        while let Some(other) = others.next_if(|other| compare(other, &one).is_lt()) {
+            chunks.push(other);
+        }
+        chunks.push(one);
+    }
+    chunks.extend(others);
 }
 
 /// Chunks that do not touch in time are sorted and all different.
@@ -24,6 +44,11 @@ fn is_in_order_and_apart(chunks: &[AggrChunk]) -> bool {
 
 /// Leaves the first of chunks that are the same.
 fn drop_known(chunks: &mut Vec<AggrChunk>) {
+    let mut hashes: Vec<u64> = chunks.iter().map(hash).collect();
+    hashes.sort_unstable();
+    if hashes.is_sorted_by(|one, two| one < two) {
+        return;
+    }
     let mut places: Vec<(u64, usize)> =
         chunks.iter().enumerate().map(|(place, chunk)| (hash(chunk), place)).collect();
     places.sort_unstable();

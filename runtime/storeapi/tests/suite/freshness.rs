@@ -30,6 +30,7 @@ fn the_generated_code_is_what_the_messages_say() {
         .extern_path(".thanos.AggrChunk", "crate::AggrChunk")
         .extern_path(".thanos.Chunk", "crate::Chunk")
         .btree_map(".")
+        .codec_path("crate::ExactCodec")
         .out_dir(out.path())
         .compile_fds(descriptors.clone())
         .expect("code is written");

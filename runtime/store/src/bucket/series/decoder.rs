@@ -7,7 +7,7 @@ use block::index_header::IndexHeader;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use prom_model::Matcher;
-use storeapi::LabelWriter;
+use storeapi::{LabelBytes, LabelWriter};
 use tsdb::index::{ChunkMeta, Postings, Series, SymbolCache};
 use tsdb::{Corruption, Fault};
 
@@ -63,8 +63,28 @@ pub(super) struct Decoder {
     series: Series,
     /// The labels of the series before.
     previous: Vec<(u32, u32)>,
+    written: Written,
     /// Whether what is added and taken off leaves the order of the series as it is, but for what [`super::order`] repairs.
     keeps_order: bool,
+}
+
+/// Labels as they were written last: the next series mostly begins with the same.
+#[derive(Debug, Default)]
+struct Written {
+    labels: Vec<(u32, u32)>,
+    /// For each label, how many bytes there were and how many external labels stood among them once it was written.
+    ends: Vec<(usize, usize)>,
+    wire: LabelBytes,
+}
+
+impl Written {
+    /// How many labels these begin with alike; what was written of them, and how many external labels are in it.
+    fn common(&self, labels: &[(u32, u32)]) -> (usize, &[u8], usize) {
+        let alike = self.labels.iter().zip(labels).take_while(|(one, other)| one == other).count();
+        let (end, external) =
+            alike.checked_sub(1).and_then(|at| self.ends.get(at)).copied().unwrap_or_default();
+        (alike, self.wire.as_wire().get(..end).unwrap_or_default(), external)
+    }
 }
 
 /// What is to be done with a label of this name.
@@ -123,6 +143,7 @@ impl Decoder {
             writer: LabelWriter::default(),
             series: Series::default(),
             previous: Vec::new(),
+            written: Written::default(),
             keeps_order,
         })
     }
@@ -244,9 +265,11 @@ impl Decoder {
     }
 
     /// The labels as they travel; `None` where they belong to another shard.
-    fn labels(&mut self) -> Result<Option<storeapi::LabelBytes>, ReadError> {
-        let mut added = 0;
-        for (name, value) in &self.series.labels {
+    fn labels(&mut self) -> Result<Option<LabelBytes>, ReadError> {
+        let (alike, wire, mut added) = self.written.common(&self.series.labels);
+        self.writer.push_wire(wire);
+        self.written.ends.truncate(alike);
+        for (name, value) in self.series.labels.iter().skip(alike) {
             if !self.names.contains_key(name) {
                 let text: Box<[u8]> = self.symbols.bytes(*name)?.into();
                 let behind = self.external.partition_point(|(known, _)| known.as_slice() < &*text);
@@ -264,11 +287,14 @@ impl Decoder {
             if !name.gone {
                 self.writer.push(&name.text, self.symbols.bytes(*value)?);
             }
+            self.written.ends.push((self.writer.len(), added));
         }
         for (name, value) in self.external.get(added..).unwrap_or_default() {
             self.writer.push(name, value);
         }
         let labels = self.writer.finish();
+        self.written.labels.clone_from(&self.series.labels);
+        self.written.wire = labels.clone();
         Ok(match &self.call.shard {
             Some(shard) if !shard.has(&labels) => None,
             _ => Some(labels),
