@@ -109,9 +109,11 @@ impl Wanted {
             Wanted::Max => column(Aggregate::Max),
             Wanted::Counter => column(Aggregate::Counter),
             Wanted::Average => {
-                return match (find(Aggregate::Raw), find(Aggregate::Count), find(Aggregate::Sum)) {
-                    (Some(raw), _, _) => Content::Column(raw),
-                    (None, Some(count), Some(sum)) => Content::Average { count, sum },
+                if let Some(raw) = find(Aggregate::Raw) {
+                    return Content::Column(raw);
+                }
+                return match (find(Aggregate::Count), find(Aggregate::Sum)) {
+                    (Some(count), Some(sum)) => Content::Average { count, sum },
                     _ => Content::Absent,
                 };
             }

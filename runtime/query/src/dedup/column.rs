@@ -15,12 +15,15 @@ pub(super) struct Column {
     pub(super) rows: Columns,
     /// The rows that are histograms, in order.
     pub(super) histograms: Vec<(u32, Arc<FloatHistogram>)>,
+    /// From this row on all distances are the same; `None` where nobody has found out.
+    pub(super) even_from: Option<usize>,
 }
 
 impl Column {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.histograms.clear();
+        self.even_from = None;
     }
 
     /// Whether it is worth keeping.
@@ -103,11 +106,13 @@ impl Column {
     pub(super) fn raise(&mut self, total: &mut Total, from: usize) -> bool {
         let times = self.rows.timestamps.get(from..).unwrap_or_default();
         let values = self.rows.values.get_mut(from..).unwrap_or_default();
-        total.raise(times, values)
+        let rises = self.even_from == Some(from) || times.is_sorted_by(|one, next| one < next);
+        rises && total.raise(times, values)
     }
 
     /// Puts the floats from a row on into other memory.
     pub(super) fn move_rows(&mut self, from: usize, into: &mut Columns) {
+        self.even_from = None;
         into.clear();
         into.timestamps.extend(self.rows.timestamps.drain(from..));
         into.values.extend(self.rows.values.drain(from..));

@@ -30,16 +30,14 @@ impl Total {
         }
     }
 
-    /// The same where they stand, without a look at each: possible where all of them count. `false`: they do not, and nothing has
+    /// The same where they stand, if their times rise: possible where all of them count. `false`: they do not, and nothing has
     /// happened.
     pub(super) fn raise(&mut self, times: &[i64], values: &mut [f64]) -> bool {
         let (Some(first), Some(last)) = (times.first(), times.last()) else { return true };
         let follows =
             (!self.started || *first > self.last_time) && self.given.is_none_or(|given| *first > given);
-        let rises =
-            times.iter().zip(times.iter().skip(1)).fold(true, |rises, (one, next)| rises & (one < next));
         let counts = values.iter().fold(true, |counts, value| counts & !value.is_nan());
-        if !(follows && rises && counts) {
+        if !(follows && counts) {
             return false;
         }
         let mut rest = values.iter_mut();

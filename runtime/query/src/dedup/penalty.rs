@@ -225,7 +225,8 @@ fn take_run(
     let mut run = Run { time, penalty, known: other.earliest(), sought: other.sought, tie };
     loop {
         let ahead = picked.replica.column.rows.timestamps.get(row + 1..).unwrap_or_default();
-        let taken = run.take(ahead);
+        let is_even = picked.replica.column.even_from.is_some_and(|from| from <= row + 1);
+        let taken = run.take(ahead, is_even);
         row += taken;
         if taken < ahead.len() || !picked.replica.more(run.time.saturating_add(1), decoder)? {
             break;
@@ -252,16 +253,19 @@ struct Run {
 }
 
 impl Run {
-    /// How many of these rows come out before the other replica may have the turn.
-    fn take(&mut self, ahead: &[i64]) -> usize {
+    /// How many of these rows come out before the other replica may have the turn. `is_even`: all distances between them are the
+    /// same.
+    fn take(&mut self, ahead: &[i64], is_even: bool) -> usize {
         let mut taken = 0;
-        for block in ahead.chunks(BLOCK) {
-            let steady = is_steady(self.time, block);
+        for block in ahead.chunks(if is_even { ahead.len().max(1) } else { BLOCK }) {
+            let steady = is_even || is_steady(self.time, block);
+            // The distance to the first of even rows may be any.
+            let singly = usize::from(is_even);
             for (at, next) in block.iter().enumerate() {
                 if !self.step(*next) {
                     return taken + at;
                 }
-                if steady && self.skip(block) {
+                if steady && at >= singly && self.skip(block) {
                     break;
                 }
             }
@@ -280,7 +284,7 @@ impl Run {
         comes
     }
 
-    /// Takes all of a steady block, of which the first row was taken. Each distance is less than twice the one before, so no row
+    /// Takes all of a steady block, of which the first rows were taken. Each distance is less than twice the one before, so no row
     /// passes the turn on; and with each row the other is barred for longer, so that the last but one decides.
     fn skip(&mut self, block: &[i64]) -> bool {
         let [.., two_before, before, last] = block else { return false };

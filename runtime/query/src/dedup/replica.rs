@@ -125,6 +125,7 @@ impl<'p> Replica<'p> {
     }
 
     fn decode(&mut self, piece: &Piece<'_>, decoder: &mut Decoder) -> Result<(), PieceError> {
+        self.column.even_from = None;
         match piece.content {
             Content::Absent => Err(PieceError::Absent),
             Content::Column(encoded) => self.column(encoded, decoder),
@@ -149,8 +150,9 @@ impl<'p> Replica<'p> {
         match (&mut self.total, encoding.is_histogram()) {
             (None, false) => {
                 let before = column.len();
-                decode_floats(encoding, encoded.data, Order::Rising, &mut column.rows)?;
+                let decoded = decode_floats(encoding, encoded.data, Order::Rising, &mut column.rows)?;
                 column.rows.start_timestamps.clear();
+                column.even_from = decoded.interval.map(|_| before);
                 if column.time(before) < start {
                     column.remove(before..column.seek(before, start));
                 }
@@ -165,8 +167,9 @@ impl<'p> Replica<'p> {
             }
             (Some(total), false) => {
                 let before = column.len();
-                decode_floats(encoding, encoded.data, Order::Any, &mut column.rows)?;
+                let decoded = decode_floats(encoding, encoded.data, Order::Any, &mut column.rows)?;
                 column.rows.start_timestamps.clear();
+                column.even_from = decoded.interval.filter(|interval| *interval > 0).map(|_| before);
                 if column.raise(total, before) {
                     column.remove(before..column.seek(before, floor));
                 } else {
