@@ -87,6 +87,21 @@ impl Bits {
         }
     }
 
+    /// Adds so many steps from one on.
+    pub(crate) fn insert_all(&mut self, first: usize, steps: usize) {
+        let end = first.saturating_add(steps).min(self.len);
+        let mut at = first;
+        while at < end {
+            let (bit, until) = (at % 64, (at / 64 + 1) * 64);
+            let wanted = until.min(end) - at;
+            let bits = if wanted == 64 { u64::MAX } else { ((1 << wanted) - 1) << bit };
+            if let Some(word) = self.words.get_mut(at / 64) {
+                *word |= bits;
+            }
+            at = until;
+        }
+    }
+
     /// Removes a step.
     pub fn remove(&mut self, step: usize) {
         if let Some(word) = self.words.get_mut(step / 64) {
@@ -412,6 +427,18 @@ mod tests {
             (1_000, Some(308.0), Some(7.0))
         );
         assert!(column.histogram(305).is_some());
+    }
+
+    #[test]
+    fn steps_in_a_row_are_added_at_once() {
+        for (first, steps) in [(0, 0), (0, 64), (3, 5), (60, 9), (63, 130), (190, 100)] {
+            let mut bits = Bits::new(200);
+            bits.insert(1);
+            bits.insert_all(first, steps);
+            let expected: Vec<usize> =
+                (0..200).filter(|at| *at == 1 || (first..first + steps).contains(at)).collect();
+            assert_eq!(bits.iter().collect::<Vec<_>>(), expected, "{steps} from {first}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod select;
 mod statistics_only;
 mod stretch;
 mod subquery;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::Arc;

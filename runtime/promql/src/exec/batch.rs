@@ -27,8 +27,8 @@ pub(super) struct SeriesInput<'a> {
     pub(super) annotations: &'a mut Annotations,
     /// Samples touched.
     pub(super) touched: &'a mut Tally,
-    /// Memory for the windows of ranges.
-    pub(super) windows: &'a mut super::range::Windows,
+    /// Where windows lie, known from the series before.
+    pub(super) windows: &'a mut super::windows::Windows,
 }
 
 /// Bytes of columns that a batch may fill; half of what a core's second cache holds.
@@ -59,7 +59,7 @@ struct Worker {
     spare: Vec<Column>,
     annotations: Annotations,
     touched: Tally,
-    windows: super::range::Windows,
+    windows: super::windows::Windows,
 }
 
 impl<W: SeriesWork> Scan<W> {
@@ -173,7 +173,7 @@ impl<W: SeriesWork> Scan<W> {
 impl Worker {
     /// Bytes that are kept for the next batch.
     fn bytes(&self) -> usize {
-        self.samples.bytes() + self.spare.iter().map(Column::bytes).sum::<usize>()
+        self.samples.bytes() + self.windows.bytes() + self.spare.iter().map(Column::bytes).sum::<usize>()
     }
 
     fn evaluate(

@@ -4,11 +4,10 @@ use promql_syntax::{RangeExtension, Span};
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
 use super::function::range::{RangeFunction, find, smooth};
-use super::select::histogram_samples;
 use super::subquery::SubquerySamples;
+use super::windows::{Reach, Windows};
 use super::{Operator, Run, merge, scalar};
 use crate::plan::{Node, RangeCall, RangeInput, RangeSource, Selection};
-use crate::stats::Tally;
 use crate::{Annotations, Column, QueryError, Row, Samples, Steps, Symbol};
 
 /// The same for all series of a call.
@@ -40,6 +39,16 @@ pub(crate) struct RangeArgs {
 }
 
 impl RangeArgs {
+    /// Where windows lie.
+    pub(crate) fn reach(&self) -> Reach<'_> {
+        let (back, ahead) = match self.extension {
+            None => (self.range, 0),
+            Some(RangeExtension::Anchored) => (self.range.saturating_add(self.lookback), 0),
+            Some(RangeExtension::Smoothed) => (self.range.saturating_add(self.lookback), self.lookback),
+        };
+        Reach { ends: &self.ends, back, ahead }
+    }
+
     /// One of the other arguments at a step; NaN where it is not there.
     pub(crate) fn param(&self, at: usize, step: usize) -> f64 {
         self.params.get(at).and_then(|values| values.get(step)).copied().unwrap_or(f64::NAN)
@@ -58,122 +67,6 @@ pub(crate) struct RangeSeries<'a> {
     pub(crate) metric_type: &'a str,
     /// What is to be said.
     pub(crate) annotations: &'a mut Annotations,
-}
-
-/// Which samples of a series lie in the range of each step: from the first index to before the second.
-#[derive(Debug, Default)]
-pub(crate) struct Windows {
-    /// Of the floats.
-    pub(crate) floats: Vec<(u32, u32)>,
-    /// Of the histograms; empty where the series has none.
-    pub(crate) histograms: Vec<(u32, u32)>,
-}
-
-impl Windows {
-    fn find(&mut self, samples: &Samples, args: &RangeArgs) {
-        place(&mut self.floats, &samples.timestamps, args);
-        self.histograms.clear();
-        if !samples.histogram_timestamps.is_empty() {
-            place(&mut self.histograms, &samples.histogram_timestamps, args);
-        }
-    }
-
-    /// Counts the samples of all windows; those that are in the window before too are not read again.
-    fn count(&self, samples: &Samples, args: &RangeArgs, tally: &mut Tally) {
-        let is_read = |step: usize| !args.of_subquery && (step == 0 || !args.once);
-        if self.histograms.is_empty() && !tally.has_steps() {
-            let touched = self.floats.iter().map(|(from, to)| u64::from(to - from)).sum();
-            let read = match self.floats.first() {
-                Some((from, to)) if args.once => u64::from(to - from),
-                _ => new_samples(&self.floats),
-            };
-            return tally.add(0, touched, if args.of_subquery { 0 } else { read });
-        }
-        let mut sizes = vec![0];
-        if !self.histograms.is_empty() {
-            sizes.extend(samples.histograms.iter().scan(0, |sum, histogram| {
-                *sum += histogram_samples(histogram);
-                Some(*sum)
-            }));
-        }
-        let size = |from: u32, to: u32| {
-            let upto = |at: u32| sizes.get(at as usize).copied().unwrap_or(0);
-            upto(to) - upto(from)
-        };
-        let (mut float_before, mut histogram_before) = (0, 0);
-        for (step, (from, to)) in self.floats.iter().copied().enumerate() {
-            let (histogram_from, histogram_to) = self.histograms.get(step).copied().unwrap_or((0, 0));
-            let touched = u64::from(to - from) + size(histogram_from, histogram_to);
-            let read = u64::from(to - from.max(float_before).min(to))
-                + size(histogram_from.max(histogram_before).min(histogram_to), histogram_to);
-            tally.add(step, touched, if is_read(step) { read } else { 0 });
-            (float_before, histogram_before) = (to, histogram_to);
-        }
-    }
-}
-
-/// How many samples are in windows, those that two share counted once.
-fn new_samples(windows: &[(u32, u32)]) -> u64 {
-    let mut before = 0;
-    let new = windows.iter().map(|&(from, to)| {
-        let new = to - from.max(before).min(to);
-        before = to;
-        u64::from(new)
-    });
-    new.sum()
-}
-
-/// Two cursors walk over the times once.
-fn place(windows: &mut Vec<(u32, u32)>, timestamps: &[i64], args: &RangeArgs) {
-    let (back, ahead) = match args.extension {
-        None => (args.range, 0),
-        Some(RangeExtension::Anchored) => (args.range.saturating_add(args.lookback), 0),
-        Some(RangeExtension::Smoothed) => (args.range.saturating_add(args.lookback), args.lookback),
-    };
-    windows.clear();
-    let (mut from, mut to) = (Cursor::default(), Cursor::default());
-    windows.extend(args.ends.iter().map(|end| {
-        let (open_start, end) = (end.saturating_sub(back), end.saturating_add(ahead));
-        (from.pass(timestamps, open_start), to.pass(timestamps, end))
-    }));
-}
-
-/// Stands behind the samples that are not after a time.
-#[derive(Default)]
-struct Cursor {
-    at: usize,
-    /// How many samples it passed last.
-    stride: usize,
-}
-
-impl Cursor {
-    /// Passes the samples that are not after `time`, which must not fall; gives how many there are from the start.
-    #[inline]
-    fn pass(&mut self, timestamps: &[i64], time: i64) -> u32 {
-        // Scrapes and steps are regular: mostly it is as many samples as before.
-        let guess = self.at + self.stride;
-        let fits = guess <= timestamps.len()
-            && timestamps.get(guess.wrapping_sub(1)).is_none_or(|last| *last <= time)
-            && timestamps.get(guess).is_none_or(|next| *next > time);
-        if fits {
-            self.at = guess;
-        } else {
-            self.gallop(timestamps, time);
-        }
-        u32::try_from(self.at).unwrap_or(u32::MAX)
-    }
-
-    fn gallop(&mut self, timestamps: &[i64], time: i64) {
-        let (mut low, mut width) = (self.at, 1);
-        while timestamps.get(low + width - 1).is_some_and(|at| *at <= time) {
-            low += width;
-            width *= 2;
-        }
-        let high = (low + width - 1).min(timestamps.len());
-        low += timestamps.get(low..high).unwrap_or(&[]).partition_point(|at| *at <= time);
-        self.stride = low - self.at;
-        self.at = low;
-    }
 }
 
 /// Makes the operator of a call.
@@ -310,8 +203,8 @@ fn on_windows(
     then: impl FnOnce(&mut RangeSeries<'_>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     series.samples.remove_stale();
-    series.windows.find(series.samples, args);
-    series.windows.count(series.samples, args, series.touched);
+    series.windows.find(series.samples, args.reach());
+    series.windows.count(series.samples, (args.once, args.of_subquery), series.touched);
     let label = |name: Symbol| {
         let found = series.labels.iter().find(|(known, _)| *known == name);
         found.map_or("", |(_, value)| series.symbols.text(*value))

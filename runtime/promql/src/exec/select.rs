@@ -7,6 +7,7 @@ use promql_syntax::RangeExtension;
 
 use super::batch::{Scan, SeriesInput, SeriesWork};
 use super::range::Smooth;
+use super::windows::{Pace, Reach, Windows};
 use super::{Operator, Run};
 use crate::plan::Selection;
 use crate::{Column, QueryError, Row, Samples, Steps};
@@ -36,7 +37,8 @@ pub(super) fn instant(
         let work = Smooth::new(selection, steps, run);
         return Ok(Box::new(InstantSelect(Scan::new(set, work, steps, run))));
     }
-    let work = Latest { selection: selection.clone(), steps, lookback: run.options.lookback_delta, pick };
+    let times = steps.times().map(|time| selection.time(time)).collect();
+    let work = Latest { times, lookback: run.options.lookback_delta, pick };
     Ok(Box::new(InstantSelect(Scan::new(set, work, steps, run))))
 }
 
@@ -49,18 +51,49 @@ impl<W: SeriesWork> Operator for InstantSelect<W> {
 }
 
 struct Latest {
-    selection: Selection,
-    steps: Steps,
+    /// The time that is looked at, of each step.
+    times: Vec<i64>,
     lookback: i64,
     pick: Pick,
 }
 
 impl SeriesWork for Latest {
     fn evaluate(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
+        if series.samples.histogram_timestamps.is_empty() && self.pick != Pick::StartTimestamp {
+            self.floats(series.samples, series.windows, out);
+        } else {
+            self.any(series, out)?;
+        }
+        series.touched.add_column(out);
+        Ok(())
+    }
+}
+
+impl Latest {
+    /// Floats only.
+    fn floats(&self, samples: &Samples, windows: &mut Windows, out: &mut Column) {
+        let reach = Reach { ends: &self.times, back: self.lookback, ahead: 0 };
+        windows.find(samples, reach);
+        let (floats, present) = out.floats_mut();
+        for pace in windows.paces(reach) {
+            let Some(slots) = floats.get_mut(pace.step..pace.step + pace.steps) else { continue };
+            present.insert_all(pace.step, pace.steps);
+            latest(*pace, &samples.values, slots, |value| value);
+            if slots.iter().fold(false, |found, value| found | is_stale(*value)) {
+                let stale = slots.iter().enumerate().filter(|(_, value)| is_stale(**value));
+                stale.for_each(|(at, _)| present.remove(pace.step + at));
+            }
+            if self.pick != Pick::Value {
+                latest(*pace, &samples.timestamps, slots, |time| self.picked(0.0, time, || 0));
+            }
+        }
+    }
+
+    /// Histograms too.
+    fn any(&self, series: &mut SeriesInput<'_>, out: &mut Column) -> Result<(), QueryError> {
         let samples: &Samples = series.samples;
         let (mut float, mut histogram) = (0, 0);
-        for (step, time) in self.steps.times().enumerate() {
-            let time = self.selection.time(time);
+        for (step, time) in self.times.iter().copied().enumerate() {
             // Both are one behind the latest sample that is not after the time.
             while samples.timestamps.get(float).is_some_and(|t| *t <= time) {
                 float += 1;
@@ -105,17 +138,27 @@ impl SeriesWork for Latest {
                 _ => {}
             }
         }
-        series.touched.add_column(out);
         Ok(())
     }
-}
 
-impl Latest {
     fn picked(&self, value: f64, time: i64, start: impl Fn() -> i64) -> f64 {
         match self.pick {
             Pick::Value => value,
             Pick::Timestamp | Pick::InfoTimestamp => time as f64 / 1000.0,
             Pick::StartTimestamp => start() as f64 / 1000.0,
+        }
+    }
+}
+
+/// Puts something of the last sample of each window into its slot.
+#[inline]
+fn latest<T: Copy>(pace: Pace, items: &[T], slots: &mut [f64], of: impl Fn(T) -> f64) {
+    let items = items.get((pace.window.1 as usize).saturating_sub(1)..).unwrap_or_default();
+    match pace.stride as usize {
+        0 => slots.fill(items.first().map_or(0.0, |item| of(*item))),
+        1 => slots.iter_mut().zip(items).for_each(|(slot, item)| *slot = of(*item)),
+        stride => {
+            slots.iter_mut().zip(items.iter().step_by(stride)).for_each(|(slot, item)| *slot = of(*item));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::resets::Resets;
 use super::window::{Window, is_start_overlap, is_start_reset, windows};
 use super::{RangeFunction, extended};
 use crate::exec::range::{RangeArgs, RangeSeries};
+use crate::exec::windows::Pace;
 use crate::{Annotation, Column, QueryError};
 
 /// `rate`, `increase`, `delta`
@@ -90,12 +91,11 @@ impl Ends {
     }
 }
 
-/// Where samples lie in a range, and what follows from it; the same at most steps, since scrapes are regular.
-#[derive(Default)]
+/// So many ranges are looked at before it is asked whether they need care.
+const PIECE: usize = 64;
+
+/// What follows from where samples lie in a range; the same at most steps, since scrapes are regular.
 struct Shape {
-    to_start_millis: i64,
-    to_end_millis: i64,
-    samples: u32,
     sampled: f64,
     to_start: f64,
     to_end: f64,
@@ -115,59 +115,94 @@ impl Rate {
         let windows = series.windows.floats.as_slice();
         let mut resets = if self.is_counter { Resets::of(values, windows) } else { Resets::default() };
         let seconds = seconds(args.range);
-        let mut shape = Shape::default();
         let (floats, present) = out.floats_mut();
-        for (step, ((&(from, to), &end), slot)) in
-            windows.iter().zip(&args.ends).zip(floats.iter_mut()).enumerate()
-        {
-            if to - from < 2 {
-                continue;
-            }
-            let (first, last) = (from as usize, to as usize - 1);
-            let (Some(&first_value), Some(&last_value)) = (values.get(first), values.get(last)) else {
+        for pace in series.windows.paces(args.reach()) {
+            let (from, to) = pace.window;
+            let (Some(&first), Some(&last), Some(&end), true) = (
+                times.get(from as usize),
+                times.get(to as usize - 1),
+                args.ends.get(pace.step),
+                to - from >= 2,
+            ) else {
                 continue;
             };
-            let (Some(&first_time), Some(&last_time)) = (times.get(first), times.get(last)) else { continue };
-            let result = resets.add_to(last_value - first_value, from, to, values);
             let start = end.saturating_sub(args.range);
-            let (to_start, to_end) = (first_time.wrapping_sub(start), end.wrapping_sub(last_time));
-            if shape.to_start_millis != to_start
-                || shape.to_end_millis != to_end
-                || shape.samples != to - from
-            {
-                let ends = Ends {
-                    first: first_time,
-                    last: last_time,
-                    start,
-                    end,
-                    intervals: f64::from(to - from - 1),
-                };
-                shape = self.shape(&ends, to - from, seconds);
+            let ends = Ends { first, last, start, end, intervals: f64::from(to - from - 1) };
+            let shape = self.shape(&ends, seconds);
+            present.insert_all(pace.step, pace.steps);
+            for piece in pace.pieces(PIECE) {
+                let Some(slots) = floats.get_mut(piece.step..piece.step + piece.steps) else { continue };
+                if resets.fall_in(piece.all()) || !self.plain(&shape, piece, values, slots) {
+                    self.careful(&shape, piece, values, &mut resets, slots, seconds);
+                }
             }
+        }
+    }
+
+    /// Ranges in which nothing fell and no counter was 0; says whether that is so.
+    fn plain(&self, shape: &Shape, pace: Pace, values: &[f64], slots: &mut [f64]) -> bool {
+        let from = |at: u32| values.get(at as usize..).unwrap_or_default();
+        let (firsts, lasts) = (from(pace.window.0), from(pace.window.1 - 1));
+        let (reaches_far, is_counter, factor) = (shape.to_start > shape.sampled, self.is_counter, shape.factor);
+        let mut may_clip = false;
+        let mut put = |slot: &mut f64, first: f64, last: f64| {
+            let result = last - first;
+            may_clip |= is_counter & (result > 0.0) & (first >= 0.0) & (!(first >= result) | reaches_far);
+            *slot = result * factor;
+        };
+        match pace.stride as usize {
+            0 => {
+                if let (Some(first), Some(last)) = (firsts.first(), lasts.first()) {
+                    slots.iter_mut().for_each(|slot| put(slot, *first, *last));
+                }
+            }
+            1 => {
+                let ends = firsts.iter().zip(lasts);
+                slots.iter_mut().zip(ends).for_each(|(slot, (first, last))| put(slot, *first, *last));
+            }
+            stride => {
+                let ends = firsts.iter().step_by(stride).zip(lasts.iter().step_by(stride));
+                slots.iter_mut().zip(ends).for_each(|(slot, (first, last))| put(slot, *first, *last));
+            }
+        }
+        !may_clip
+    }
+
+    /// Any ranges.
+    fn careful(
+        &self,
+        shape: &Shape,
+        pace: Pace,
+        values: &[f64],
+        resets: &mut Resets,
+        slots: &mut [f64],
+        seconds: f64,
+    ) {
+        for (slot, (from, to)) in slots.iter_mut().zip(pace.windows()) {
+            let (Some(&first), Some(&last)) = (values.get(from as usize), values.get(to as usize - 1)) else {
+                continue;
+            };
+            let result = resets.add_to(last - first, from, to, values);
             let mut factor = shape.factor;
             // Where the counter began above its increase, it was 0 longer ago than the range reaches.
             let may_clip = self.is_counter
                 && result > 0.0
-                && first_value >= 0.0
-                && !(first_value >= result && shape.to_start <= shape.sampled);
+                && first >= 0.0
+                && !(first >= result && shape.to_start <= shape.sampled);
             if may_clip {
-                let to_zero = shape.sampled * (first_value / result);
+                let to_zero = shape.sampled * (first / result);
                 if to_zero < shape.to_start {
                     factor = self.scale(shape.sampled, to_zero, shape.to_end, seconds);
                 }
             }
             *slot = result * factor;
-            present.insert(step);
         }
     }
 
     /// What extrapolation makes of where the samples lie in a range, whatever their values are.
-    fn shape(&self, ends: &Ends, samples: u32, seconds: f64) -> Shape {
+    fn shape(&self, ends: &Ends, seconds: f64) -> Shape {
         let (sampled, to_start, to_end) = ends.extrapolate();
         Shape {
-            to_start_millis: ends.first.wrapping_sub(ends.start),
-            to_end_millis: ends.end.wrapping_sub(ends.last),
-            samples,
             sampled,
             to_start,
             to_end,

@@ -49,16 +49,22 @@ impl Resets {
         resets >= SUMMED_MIN * windows.len() as u64
     }
 
-    /// Adds to the difference of the ends of a range what was lost in it. Ranges come in their order.
+    /// Whether a value fell in a range. Ranges come in their order.
     #[inline]
-    pub(super) fn add_to(&mut self, mut difference: f64, from: u32, to: u32, values: &[f64]) -> f64 {
+    pub(super) fn fall_in(&mut self, (from, to): (u32, u32)) -> bool {
         while self.before.get(self.next).is_some_and(|at| *at < from) {
             self.next += 1;
         }
-        let rest = self.before.get(self.next..).unwrap_or(&[]);
-        if rest.first().is_none_or(|at| *at + 1 >= to) {
+        self.before.get(self.next).is_some_and(|at| *at + 1 < to)
+    }
+
+    /// Adds to the difference of the ends of a range what was lost in it. Ranges come in their order.
+    #[inline]
+    pub(super) fn add_to(&mut self, mut difference: f64, from: u32, to: u32, values: &[f64]) -> f64 {
+        if !self.fall_in((from, to)) {
             return difference;
         }
+        let rest = self.before.get(self.next..).unwrap_or(&[]);
         match &self.sums {
             Some(sums) => {
                 let end = self.next + rest.partition_point(|at| *at + 1 < to);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prom_model::FloatHistogram;
 use promql_syntax::Span;
 
-use crate::exec::range::{RangeArgs, RangeSeries, Windows};
+use crate::exec::range::{RangeArgs, RangeSeries};
+use crate::exec::windows::Windows;
 use crate::{Annotation, Column, Samples};
 
 /// The samples in the range of one step. Slices of start timestamps are empty where nothing is known of them.
