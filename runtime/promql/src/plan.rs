@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) number: usize,
     /// How many places there are.
     pub(crate) uses: usize,
+    /// Whether the child holds all its results itself before it gives the first, so that no more is held where they wait.
+    pub(crate) is_held: bool,
     /// What is evaluated. It differs from place to place only in where it stands in the text.
     pub(crate) child: Box<Node>,
 }

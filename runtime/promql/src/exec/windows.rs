@@ -167,7 +167,8 @@ impl Pace {
 
     /// From the first sample of its windows to behind the last.
     pub(crate) fn all(self) -> (u32, u32) {
-        let moved = self.stride.saturating_mul(u32::try_from(self.steps.saturating_sub(1)).unwrap_or(u32::MAX));
+        let moved =
+            self.stride.saturating_mul(u32::try_from(self.steps.saturating_sub(1)).unwrap_or(u32::MAX));
         (self.window.0, self.window.1.saturating_add(moved))
     }
 

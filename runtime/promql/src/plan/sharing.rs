@@ -1,68 +1,112 @@
-//! A rule: an aggregation that stands in a query several times is evaluated once.
+//! A rule: what stands in a query several times is read and evaluated once.
 //!
-//! Only aggregations that keep something per group: their results are no more than what they hold anyway. And only where the
-//! same steps count the same samples: outside of subqueries and of what is evaluated once, or all inside of the same one.
+//! The largest equal parts are shared, and only where the same steps count the same samples: outside of subqueries and of what is
+//! evaluated once, or all inside of the same one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use promql_syntax::{AggregateOp, Span};
+use promql_syntax::{AggregateOp, Span, ValueType};
 
 use super::{Kind, Node, RangeInput, RangeSource, Shared};
 
+/// Larger parts are not compared; what is equal in them still is.
+const NODES_MAX: usize = 64;
+
 /// Applies the rule to a plan; the last one, because it compares what the others have made of it.
 pub(super) fn apply(plan: &mut Node) {
-    share(plan, &mut 0);
+    share(vec![plan], &mut 0);
 }
 
-/// Looks for equal aggregations among the nodes that are evaluated together with `root`.
-fn share(root: &mut Node, next: &mut usize) {
-    let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    each(root, &mut |node| {
-        if is_shareable(node) {
-            *found.entry(key(node)).or_default() += 1;
+/// Looks for equal parts among the nodes that are evaluated together with the `roots`.
+fn share(mut roots: Vec<&mut Node>, next: &mut usize) {
+    let mut leaves: BTreeMap<String, usize> = BTreeMap::new();
+    each(&mut roots, &mut |node| {
+        if is_leaf(node) {
+            *leaves.entry(key(node)).or_default() += 1;
         }
         true
     });
-    found.retain(|_, count| *count > 1);
-    // Those inside of another one that is shared do not stand alone any more.
-    let mut uses: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    if !found.is_empty() {
-        each(root, &mut |node| {
-            let key = if is_shareable(node) { key(node) } else { String::new() };
-            if !found.contains_key(&key) {
-                return true;
-            }
-            let number = *next + uses.len();
-            uses.entry(key).or_insert((number, 0)).1 += 1;
-            false
-        });
-        *next += uses.len();
-        uses.retain(|_, (_, uses)| *uses > 1);
-        each(root, &mut |node| {
-            let key = if is_shareable(node) { key(node) } else { String::new() };
-            let Some((number, uses)) = uses.get(&key) else { return !found.contains_key(&key) };
+    if leaves.values().any(|count| *count > 1) {
+        let found = numbered(&mut roots);
+        while let Some(largest) = most(&mut roots, &found) {
+            replace(&mut roots, &found, largest, next);
+        }
+    }
+    for root in roots {
+        inside(root, next);
+    }
+}
+
+/// What is known of the nodes that could be shared, by their addresses: a number that equal ones have in common, and how many
+/// nodes they are made of.
+type Numbered = HashMap<usize, (usize, usize)>;
+
+fn address(node: &Node) -> usize {
+    std::ptr::from_ref(node).addr()
+}
+
+fn numbered(roots: &mut [&mut Node]) -> Numbered {
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut found = Numbered::new();
+    each(roots, &mut |node| {
+        let size = size(node);
+        if size <= NODES_MAX && is_shareable(node) {
+            let next = numbers.len();
+            found.insert(address(node), (*numbers.entry(key(node)).or_insert(next), size));
+        }
+        true
+    });
+    found
+}
+
+/// The number of the largest part that stands in several places.
+fn most(roots: &mut [&mut Node], found: &Numbered) -> Option<usize> {
+    let mut counts: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    each(roots, &mut |node| {
+        if let Some((number, size)) = found.get(&address(node)).filter(|_| is_shareable(node)) {
+            counts.entry(*number).or_insert((0, *size)).0 += 1;
+        }
+        true
+    });
+    let several = counts.into_iter().filter(|(_, (count, _))| *count > 1);
+    several.max_by_key(|(number, (_, size))| (*size, std::cmp::Reverse(*number))).map(|(number, _)| number)
+}
+
+/// Puts a shared node in all places of a part.
+fn replace(roots: &mut [&mut Node], found: &Numbered, wanted: usize, next: &mut usize) {
+    // In the place of one that was shared stands another node.
+    let is_wanted = |node: &Node| {
+        is_shareable(node) && found.get(&address(node)).is_some_and(|(number, _)| *number == wanted)
+    };
+    let mut uses = 0;
+    each(roots, &mut |node| {
+        uses += usize::from(is_wanted(node));
+        true
+    });
+    each(roots, &mut |node| {
+        if is_wanted(node) {
             let (span, value_type, steps) = (node.span, node.value_type, node.steps);
             let kind = Kind::Text(String::new());
             let child = Box::new(std::mem::replace(node, Node { kind, span, value_type, steps }));
-            node.kind = Kind::Shared(Shared { number: *number, uses: *uses, child });
-            false
-        });
-    }
-    inside(root, next);
+            let is_held = is_held(&child);
+            node.kind = Kind::Shared(Shared { number: *next, uses, is_held, child });
+        }
+        true
+    });
+    *next += 1;
 }
 
 /// Applies the rule to what is evaluated on its own.
 fn inside(node: &mut Node, next: &mut usize) {
     match &mut node.kind {
-        Kind::Shared(Shared { child, .. }) => {
-            for child in child.children_mut() {
-                share(child, next);
-            }
-        }
-        Kind::Invariant(child) => share(child, next),
+        Kind::Shared(Shared { child, .. }) => match &child.kind {
+            Kind::Invariant(_) | Kind::RangeCall(_) => inside(child, next),
+            _ => share(child.children_mut(), next),
+        },
+        Kind::Invariant(child) => share(vec![child], next),
         Kind::RangeCall(call) => {
             if let Some(input) = call.input.subquery_mut() {
-                share(input, next);
+                share(vec![input], next);
             }
             for param in &mut call.params {
                 inside(param, next);
@@ -70,7 +114,7 @@ fn inside(node: &mut Node, next: &mut usize) {
         }
         Kind::RangeVector(input) => {
             if let Some(input) = input.subquery_mut() {
-                share(input, next);
+                share(vec![input], next);
             }
         }
         _ => {
@@ -81,30 +125,65 @@ fn inside(node: &mut Node, next: &mut usize) {
     }
 }
 
-/// Visits the nodes that are evaluated together with `root`, each before those below it; those below only where `visit` says so.
-fn each(root: &mut Node, visit: &mut dyn FnMut(&mut Node) -> bool) {
-    if !visit(root) {
-        return;
-    }
-    match &mut root.kind {
-        Kind::Invariant(_) | Kind::RangeVector(_) => {}
-        Kind::RangeCall(call) => {
-            for param in &mut call.params {
-                each(param, visit);
-            }
+/// Visits the nodes that are evaluated together with `roots`, each before those below it; those below only where `visit` says so.
+fn each(roots: &mut [&mut Node], visit: &mut dyn FnMut(&mut Node) -> bool) {
+    for root in roots {
+        if !visit(root) {
+            continue;
         }
-        _ => {
-            for child in root.children_mut() {
-                each(child, visit);
-            }
+        let looks_at_selectors = looks_at_selectors(root);
+        let mut below = match &mut root.kind {
+            Kind::Invariant(_) | Kind::RangeVector(_) | Kind::Shared(_) => Vec::new(),
+            Kind::RangeCall(call) => call.params.iter_mut().collect(),
+            // The second one is never evaluated.
+            Kind::Call(call) if call.function.name == "info" => call.args.iter_mut().take(1).collect(),
+            _ => root.children_mut(),
+        };
+        if looks_at_selectors {
+            below.retain(|child| !matches!(child.kind, Kind::Select(_)));
         }
+        each(&mut below, visit);
     }
 }
 
+/// Whether a node treats selectors directly below it otherwise than what else gives the same series.
+fn looks_at_selectors(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Call(call) => matches!(call.function.name, "absent" | "timestamp" | "start_timestamp" | "info"),
+        Kind::Aggregate(aggregate) => {
+            matches!(aggregate.op, AggregateOp::Limitk | AggregateOp::LimitRatio)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a node brings series into being.
+fn is_leaf(node: &Node) -> bool {
+    let reads = matches!(node.kind, Kind::Select(_) | Kind::RangeCall(_) | Kind::Invariant(_));
+    (reads || looks_at_selectors(node)) && node.value_type == ValueType::Vector
+}
+
 fn is_shareable(node: &Node) -> bool {
+    node.value_type == ValueType::Vector
+        && !matches!(node.kind, Kind::Shared(_) | Kind::RangeVector(_))
+        && reads(node)
+}
+
+/// Whether there is a leaf in a part.
+fn reads(node: &Node) -> bool {
+    is_leaf(node) || node.children().into_iter().any(reads)
+}
+
+/// Whether all results of a node are held in any case, by itself.
+fn is_held(node: &Node) -> bool {
     use AggregateOp::{Avg, Count, Group, Max, Min, Quantile, Stddev, Stdvar, Sum};
     let Kind::Aggregate(aggregate) = &node.kind else { return false };
     matches!(aggregate.op, Sum | Avg | Min | Max | Count | Group | Stddev | Stdvar | Quantile)
+}
+
+/// How many nodes a part is made of.
+fn size(node: &Node) -> usize {
+    1 + node.children().into_iter().map(size).sum::<usize>()
 }
 
 /// A text that is the same for nodes which differ in nothing but their places.
@@ -157,22 +236,33 @@ mod tests {
     }
 
     #[test]
-    fn equal_aggregations_are_shared() {
+    fn equal_parts_are_shared() {
         for (query, expected) in [
             ("sum(up) / sum(up)", (1, 2)),
             ("sum by (a) (rate(x[5m])) / (sum by (a) (rate( x[5m] )) + sum by (b) (rate(x[5m])))", (1, 2)),
             // The larger one, and nothing of it twice.
             ("max(sum by (a) (x)) + max(sum by (a) (x)) + sum by (a) (x)", (1, 2)),
             ("sum(up) - sum(up offset 1m)", (0, 0)),
-            ("sum(x * 0) + sum(x * -0)", (0, 0)),
-            ("quantile(0.9, x) > quantile(0.5, x)", (0, 0)),
-            // As many results as series.
-            ("rate(x[5m]) / rate(x[5m])", (0, 0)),
-            ("topk(2, x) or topk(2, x)", (0, 0)),
+            ("sum(x * 0) + sum(x * -0)", (1, 2)),
+            ("quantile(0.9, x) > quantile(0.5, x)", (1, 2)),
+            ("rate(x[5m]) / rate(x[5m] offset 0s)", (1, 2)),
+            ("x / ignoring(pod) group_left sum without (pod) (x)", (0, 0)),
+            ("x / scalar(max(x)) + x", (1, 2)),
+            ("x + on (pod) x * on (pod) (x + x)", (1, 4)),
+            ("topk(2, x) or topk(2, x)", (1, 2)),
+            ("(x > 1) / (x > 1) + (x + 1) * (x + 1) + y", (2, 4)),
+            // Each place of a part shows those in it, though it is evaluated at one.
+            ("abs(x + x) - abs(x + x)", (3, 6)),
+            // What is made of a selector, not of its values.
+            ("timestamp(x) - timestamp(x)", (1, 2)),
+            ("x - timestamp(x)", (0, 0)),
+            ("x unless absent(x) or limitk(1, x)", (0, 0)),
+            ("info(x, {a='b'}) + on () info(y, {a='b'})", (0, 0)),
+            ("vector(1) + vector(1)", (0, 0)),
             // Other steps.
             ("sum(x) / max_over_time(sum(x)[5m:1m])", (0, 0)),
             ("max_over_time((sum(x) / sum(x))[5m:1m])", (1, 2)),
-            ("sum(x) + sum(x @ 5) + sum(x @ 5)", (0, 0)),
+            ("sum(x) + sum(x @ 5) + sum(x @ 5)", (1, 2)),
             // One of them may do without buckets.
             ("histogram_count(sum(h)) / histogram_quantile(0.5, sum(h))", (0, 0)),
         ] {

@@ -143,7 +143,8 @@ impl Rate {
     fn plain(&self, shape: &Shape, pace: Pace, values: &[f64], slots: &mut [f64]) -> bool {
         let from = |at: u32| values.get(at as usize..).unwrap_or_default();
         let (firsts, lasts) = (from(pace.window.0), from(pace.window.1 - 1));
-        let (reaches_far, is_counter, factor) = (shape.to_start > shape.sampled, self.is_counter, shape.factor);
+        let (reaches_far, is_counter, factor) =
+            (shape.to_start > shape.sampled, self.is_counter, shape.factor);
         let mut may_clip = false;
         let mut put = |slot: &mut f64, first: f64, last: f64| {
             let result = last - first;
@@ -202,12 +203,7 @@ impl Rate {
     /// What extrapolation makes of where the samples lie in a range, whatever their values are.
     fn shape(&self, ends: &Ends, seconds: f64) -> Shape {
         let (sampled, to_start, to_end) = ends.extrapolate();
-        Shape {
-            sampled,
-            to_start,
-            to_end,
-            factor: self.scale(sampled, to_start, to_end, seconds),
-        }
+        Shape { sampled, to_start, to_end, factor: self.scale(sampled, to_start, to_end, seconds) }
     }
 
     /// By what the difference between the first and the last sample is multiplied.
