@@ -1,7 +1,7 @@
 //! Queries over blocks, against Prometheus and VictoriaMetrics on the same data in the same run: `make bench`.
 //!
 //! Each query is asked over HTTP, the servers in turn; CPU seconds are user and system time of the server's process, of several
-//! runs the least. Memory is how far the process grew beyond what it held before. A peer that is not installed has no column.
+//! runs the least, per query. Memory is how far the process grew beyond what it held before. A peer that is not installed has no column.
 //! Arguments: `--only W1`, `--scale 0.1` (fewer series), `--runs 5`, `--curves`.
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![expect(clippy::disallowed_methods, reason = "a measurement needs the clock, the disk and processes")]
@@ -130,7 +130,7 @@ fn print_row(query: &Query, costs: &[Option<Cost>]) {
             None => "failed".to_owned(),
             Some(cost) => {
                 let ratio = ratio.map(|ratio| format!(" {ratio:>5.1}x")).unwrap_or_default();
-                format!("{:.2} s {:>5.0} MB{ratio}", cost.cpu_seconds, cost.grown_bytes as f64 / 1e6)
+                format!("{:.3} s {:>4.0} MB{ratio}", cost.cpu_seconds, cost.grown_bytes as f64 / 1e6)
             }
         };
         row.push_str(&format!("{shown:>24}"));

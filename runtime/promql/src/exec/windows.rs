@@ -230,3 +230,71 @@ impl Cursor {
         self.at = low;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows as each step would look for them alone.
+    fn alone(times: &[i64], reach: Reach<'_>) -> Vec<(u32, u32)> {
+        let before = |time: i64| times.iter().filter(|at| **at <= time).count() as u32;
+        reach.ends.iter().map(|end| (before(end - reach.back), before(end + reach.ahead))).collect()
+    }
+
+    /// Times that lie `interval` apart, but for one in so many, which is missing or late.
+    fn scraped(seed: &mut u64, interval: i64, rare: u64) -> Vec<i64> {
+        let mut times = Vec::new();
+        for at in 0..200 {
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            match (*seed >> 33) % rare {
+                0 => {}
+                1 => times.push(at * interval + 1),
+                _ => times.push(at * interval),
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn paces_are_the_windows_of_all_steps_that_have_samples() {
+        let mut seed = 5;
+        let mut longest = 0;
+        for (interval, step) in [(15, 30), (10, 10), (30, 7), (10, 45), (10, 0)] {
+            let ends: Vec<i64> = (0..150).map(|at| 300 + at * step).collect();
+            let reach = Reach { ends: &ends, back: 100, ahead: 0 };
+            let mut windows = Windows::default();
+            for rare in [3, 50, 1_000_000, 1_000_000, 40] {
+                let samples =
+                    Samples { timestamps: scraped(&mut seed, interval, rare), ..Samples::default() };
+                windows.find(&samples, reach);
+                assert_eq!(windows.floats, alone(&samples.timestamps, reach), "{interval} {step} {rare}");
+                let mut of_paces = vec![None; ends.len()];
+                for pace in windows.paces(reach) {
+                    longest = longest.max(pace.steps);
+                    for piece in pace.pieces(64) {
+                        let found: Vec<(u32, u32)> = piece.windows().collect();
+                        let ends = (found.first().map(|first| first.0), found.last().map(|last| last.1));
+                        assert_eq!((Some(piece.all().0), Some(piece.all().1)), ends);
+                        for (slot, window) in of_paces.iter_mut().skip(piece.step).zip(found) {
+                            assert_eq!(slot.replace(window), None, "two paces have a step");
+                        }
+                    }
+                    let far = |(window, end): ((u32, u32), &i64)| {
+                        let time = |at: u32| samples.timestamps[at as usize];
+                        (end - time(window.0), end - time(window.1 - 1))
+                    };
+                    let mut distances = pace.windows().zip(&ends[pace.step..]).map(far);
+                    let first = distances.next();
+                    assert!(
+                        distances.all(|next| Some(next) == first),
+                        "what follows is the same at all steps"
+                    );
+                }
+                let with_samples = |window: &(u32, u32)| (window.0 < window.1).then_some(*window);
+                let expected: Vec<Option<(u32, u32)>> = windows.floats.iter().map(with_samples).collect();
+                assert_eq!(of_paces, expected, "{interval} {step} {rare}");
+            }
+        }
+        assert!(longest > 64);
+    }
+}

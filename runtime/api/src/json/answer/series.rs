@@ -27,7 +27,10 @@ enum Part {
     Histograms,
 }
 
-/// The texts `,[TIME,"` of all steps: they are the same for each series.
+/// The end of a value.
+const END: &[u8] = b"\"]";
+
+/// The texts `"],[TIME,"` of all steps, each with the end of the value before: they are the same for each series.
 #[derive(Debug, Default)]
 pub(super) struct StepTexts {
     text: Vec<u8>,
@@ -38,6 +41,7 @@ impl StepTexts {
     pub(super) fn new(steps: Steps) -> Self {
         let mut texts = StepTexts::default();
         for time in steps.times() {
+            texts.text.extend_from_slice(END);
             texts.text.extend_from_slice(b",[");
             push_time(&mut texts.text, time);
             texts.text.extend_from_slice(b",\"");
@@ -46,7 +50,7 @@ impl StepTexts {
         texts
     }
 
-    /// The text of a step with its comma.
+    /// The text of a step.
     #[inline]
     fn get(&self, step: usize) -> &[u8] {
         let start = step.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
@@ -146,21 +150,31 @@ pub(super) fn fill_matrix(
 }
 
 fn column_floats(out: &mut Vec<u8>, texts: &StepTexts, column: &Column, at: &mut Place) -> bool {
+    // A value often stays what it was: its text is copied then.
+    let (mut known, mut known_text) = (0, 0..0);
     for (step, value) in column.float_points(at.next) {
+        if out.len() >= PIECE_BYTES {
+            at.next = step;
+            return false;
+        }
         let before = texts.get(step);
         if at.open {
             out.extend_from_slice(before);
         } else {
             at.open = true;
             out.extend_from_slice(b",\"values\":[");
-            out.extend_from_slice(before.get(1..).unwrap_or_default());
+            out.extend_from_slice(before.get(END.len() + 1..).unwrap_or_default());
         }
-        push_float_digits(out, value);
-        out.extend_from_slice(b"\"]");
-        if out.len() >= PIECE_BYTES {
-            at.next = step + 1;
-            return false;
+        if value.to_bits() == known && !known_text.is_empty() {
+            out.extend_from_within(known_text.clone());
+        } else {
+            let start = out.len();
+            push_float_digits(out, value);
+            (known, known_text) = (value.to_bits(), start..out.len());
         }
+    }
+    if at.open {
+        out.extend_from_slice(END);
     }
     at.next = column.len();
     true

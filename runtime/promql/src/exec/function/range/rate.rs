@@ -143,12 +143,13 @@ impl Rate {
     fn plain(&self, shape: &Shape, pace: Pace, values: &[f64], slots: &mut [f64]) -> bool {
         let from = |at: u32| values.get(at as usize..).unwrap_or_default();
         let (firsts, lasts) = (from(pace.window.0), from(pace.window.1 - 1));
-        let (reaches_far, is_counter, factor) =
-            (shape.to_start > shape.sampled, self.is_counter, shape.factor);
+        let near = shape.to_start <= shape.sampled;
+        let (is_counter, factor) = (self.is_counter, shape.factor);
         let mut may_clip = false;
         let mut put = |slot: &mut f64, first: f64, last: f64| {
             let result = last - first;
-            may_clip |= is_counter & (result > 0.0) & (first >= 0.0) & (!(first >= result) | reaches_far);
+            let is_clear = near & (first >= result);
+            may_clip |= is_counter & (result > 0.0) & (first >= 0.0) & !is_clear;
             *slot = result * factor;
         };
         match pace.stride as usize {
