@@ -9,7 +9,7 @@ use promql::{Answer, Held, InstantSample, Symbols, Value};
 use self::series::{Place, StepTexts, fill_matrix, fill_ranges, push_labels};
 use self::stats::push_stats;
 use super::histogram::push_histogram;
-use super::number::{push_float, push_float_digits, push_plain_float, push_time};
+use super::number::{KnownDigits, push_float, push_float_digits, push_plain_float, push_time};
 use super::text::{push_text_for_html, push_texts};
 
 pub(crate) use self::stats::Timings;
@@ -39,6 +39,7 @@ pub(crate) struct AnswerText {
     symbols: Symbols,
     /// What stands before the values of a range query.
     steps: StepTexts,
+    known: KnownDigits,
     /// How many series are shown.
     shown: usize,
     at: Place,
@@ -79,6 +80,7 @@ impl AnswerText {
                 Value::Matrix { steps, series } if !series.is_empty() => StepTexts::new(*steps),
                 _ => StepTexts::default(),
             },
+            known: KnownDigits::default(),
             value: answer.value,
             symbols: answer.symbols,
             shown: if cut { limit } else { count },
@@ -121,7 +123,7 @@ impl AnswerText {
             }
             Value::Matrix { steps, series } => {
                 let series = series.get(..self.shown).unwrap_or(series);
-                fill_matrix(out, (*steps, &self.steps), series, &self.symbols, &mut self.at)
+                fill_matrix(out, (*steps, &self.steps), series, &self.symbols, &mut self.known, &mut self.at)
             }
             Value::RangeVector { series } => {
                 let series = series.get(..self.shown).unwrap_or(series);

@@ -72,6 +72,52 @@ pub(crate) fn push_float_digits(out: &mut Vec<u8>, value: f64) {
     push_digits(out, value, size == 0.0 || (1e-6..1e21).contains(&size));
 }
 
+/// The digits of floats that were written lately: those of rates and shares come again and again.
+#[derive(Debug)]
+pub(crate) struct KnownDigits(Vec<Known>);
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    bits: u64,
+    length: u8,
+    text: [u8; KNOWN_BYTES],
+}
+
+/// Longer digits are rare.
+const KNOWN_BYTES: usize = 23;
+/// As many as the first cache of a core has room for beside the text.
+const KNOWN_MAX: usize = 256;
+
+impl Default for KnownDigits {
+    fn default() -> Self {
+        KnownDigits(vec![Known { bits: 0, length: 0, text: [0; KNOWN_BYTES] }; KNOWN_MAX])
+    }
+}
+
+impl KnownDigits {
+    /// As [`push_float_digits`].
+    #[inline]
+    pub(crate) fn push(&mut self, out: &mut Vec<u8>, value: f64) {
+        // Whole numbers are written as fast as they are looked up.
+        if value.abs() < WHOLE_MAX && value as i64 as f64 == value {
+            return push_float_digits(out, value);
+        }
+        let bits = value.to_bits();
+        let place = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize;
+        let Some(known) = self.0.get_mut(place) else { return push_float_digits(out, value) };
+        if known.bits == bits && known.length > 0 {
+            return out.extend_from_slice(known.text.get(..known.length.into()).unwrap_or_default());
+        }
+        let start = out.len();
+        push_float_digits(out, value);
+        let digits = out.get(start..).unwrap_or_default();
+        if let Some(text) = known.text.get_mut(..digits.len()) {
+            text.copy_from_slice(digits);
+            (known.bits, known.length) = (bits, digits.len() as u8);
+        }
+    }
+}
+
 /// Writes a float with its quotes, never with an exponent.
 pub(super) fn push_plain_float(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
@@ -200,6 +246,28 @@ mod tests {
         ] {
             assert_eq!(float(value), text);
         }
+    }
+
+    #[test]
+    fn known_digits_are_those_of_the_float() {
+        let mut known = KnownDigits::default();
+        let (mut seed, mut repeated) = (3u64, 0);
+        for round in 0..100_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = match seed >> 60 {
+                0 => f64::from_bits(seed ^ seed >> 29),
+                1 => -0.0,
+                2 => f64::NAN,
+                _ => (seed >> 40 & 1023) as f64 / 30.0,
+            };
+            repeated += usize::from(round > 0 && known.0.iter().any(|known| known.bits == value.to_bits()));
+            let mut out = b"before".to_vec();
+            known.push(&mut out, value);
+            let mut expected = b"before".to_vec();
+            push_float_digits(&mut expected, value);
+            assert_eq!(out, expected, "{value:e}");
+        }
+        assert!(repeated > 1_000);
     }
 
     #[test]

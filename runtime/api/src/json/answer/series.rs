@@ -4,7 +4,7 @@ use promql::{Column, LabelSet, RangeSeries, Row, Samples, Steps, Symbols};
 
 use super::PIECE_BYTES;
 use crate::json::histogram::push_histogram;
-use crate::json::number::{push_float, push_float_digits, push_time};
+use crate::json::number::{KnownDigits, push_float, push_time};
 use crate::json::text::push_text;
 
 /// What is written next.
@@ -80,7 +80,7 @@ fn fill_series<S>(
     symbols: &Symbols,
     at: &mut Place,
     labels: impl Fn(&S) -> &LabelSet,
-    floats: impl Fn(&mut Vec<u8>, &S, &mut Place) -> bool,
+    mut floats: impl FnMut(&mut Vec<u8>, &S, &mut Place) -> bool,
     histograms: impl Fn(&mut Vec<u8>, &S, &mut Place) -> bool,
 ) -> bool {
     while let Some(one) = series.get(at.series) {
@@ -136,6 +136,7 @@ pub(super) fn fill_matrix(
     (steps, texts): (Steps, &StepTexts),
     series: &[Row],
     symbols: &Symbols,
+    known: &mut KnownDigits,
     at: &mut Place,
 ) -> bool {
     fill_series(
@@ -144,14 +145,18 @@ pub(super) fn fill_matrix(
         symbols,
         at,
         |row| &row.labels,
-        |out, row, at| column_floats(out, texts, &row.column, at),
+        |out, row, at| column_floats(out, texts, &row.column, known, at),
         |out, row, at| column_histograms(out, steps, &row.column, at),
     )
 }
 
-fn column_floats(out: &mut Vec<u8>, texts: &StepTexts, column: &Column, at: &mut Place) -> bool {
-    // A value often stays what it was: its text is copied then.
-    let (mut known, mut known_text) = (0, 0..0);
+fn column_floats(
+    out: &mut Vec<u8>,
+    texts: &StepTexts,
+    column: &Column,
+    known: &mut KnownDigits,
+    at: &mut Place,
+) -> bool {
     for (step, value) in column.float_points(at.next) {
         if out.len() >= PIECE_BYTES {
             at.next = step;
@@ -165,13 +170,7 @@ fn column_floats(out: &mut Vec<u8>, texts: &StepTexts, column: &Column, at: &mut
             out.extend_from_slice(b",\"values\":[");
             out.extend_from_slice(before.get(END.len() + 1..).unwrap_or_default());
         }
-        if value.to_bits() == known && !known_text.is_empty() {
-            out.extend_from_within(known_text.clone());
-        } else {
-            let start = out.len();
-            push_float_digits(out, value);
-            (known, known_text) = (value.to_bits(), start..out.len());
-        }
+        known.push(out, value);
     }
     if at.open {
         out.extend_from_slice(END);

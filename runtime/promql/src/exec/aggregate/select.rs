@@ -54,6 +54,21 @@ pub(super) fn operator(
     }))
 }
 
+/// Whether the column has nothing but floats, and all of them stand so to the number of their step.
+fn all_floats(column: &Column, numbers: &[f64], stands: impl Fn(f64, f64) -> bool) -> bool {
+    let words = column.floats().chunks(64).zip(numbers.chunks(64)).zip(column.present().words());
+    let mut all = !column.has_histograms() && column.floats().len() == numbers.len();
+    for ((floats, numbers), present) in words {
+        for (at, (float, number)) in floats.iter().zip(numbers).enumerate() {
+            all &= stands(*float, *number) | (present >> at & 1 == 0);
+        }
+        if !all {
+            return false;
+        }
+    }
+    all
+}
+
 /// No series, but what the input has to say is said.
 struct Drained(Option<Box<dyn Operator>>);
 
@@ -107,6 +122,8 @@ impl Selected {
     fn select(&mut self, mut input: Box<dyn Operator>, run: &mut Run) -> Result<(), QueryError> {
         // One heap per group and step.
         let mut heaps: Vec<Vec<Vec<Entry>>> = Vec::new();
+        // The worst of each heap that is full, NaN for the others.
+        let mut bars: Vec<Vec<f64>> = Vec::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut row = Row::default();
         let mut full_steps = 0;
@@ -114,9 +131,13 @@ impl Selected {
             let group = self.grouping.group(&row.labels);
             if group == heaps.len() {
                 heaps.push(vec![Vec::new(); self.steps]);
-                self.held.grow(self.steps * size_of::<Vec<Entry>>())?;
+                bars.push(vec![f64::NAN; self.steps]);
+                self.held.grow(self.steps * (size_of::<Vec<Entry>>() + size_of::<f64>()))?;
             }
-            let Some(heaps) = heaps.get_mut(group) else { continue };
+            let (Some(heaps), Some(bars)) = (heaps.get_mut(group), bars.get_mut(group)) else { continue };
+            if self.all_fall_short(&row.column, bars) {
+                continue;
+            }
             let series = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
             let mut taken = 0;
             let mut histograms = Vec::new();
@@ -127,6 +148,9 @@ impl Selected {
                 }
                 let before = heap.len();
                 let was_taken = self.offer(heap, most, point, series, run);
+                if let (Some(bar), true) = (bars.get_mut(step), heap.len() as i64 == most) {
+                    *bar = heap.first().map_or(f64::NAN, |worst| worst.value);
+                }
                 taken += usize::from(was_taken);
                 if let (Point::Histogram(histogram), true) = (point, was_taken) {
                     histograms.push((step as u32, Arc::clone(histogram)));
@@ -146,6 +170,15 @@ impl Selected {
         }
         self.rows = self.assemble(heaps, candidates, run)?.into_iter();
         Ok(())
+    }
+
+    /// Whether no float of a series is better than the worst that is kept.
+    fn all_fall_short(&self, column: &Column, bars: &[f64]) -> bool {
+        match self.op {
+            AggregateOp::Topk => all_floats(column, bars, |value, bar| value <= bar),
+            AggregateOp::Bottomk => all_floats(column, bars, |value, bar| value >= bar),
+            _ => false,
+        }
     }
 
     /// Whether the value of a series is taken, maybe in place of another.
