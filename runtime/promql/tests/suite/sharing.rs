@@ -187,6 +187,7 @@ fn told(answer: &Result<Answer, QueryError>) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "longer runs are asked for by a variable")]
 fn random_queries_have_the_same_answer_whether_parts_are_shared_or_not() {
     let rounds = std::env::var("SHARING_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(400);
     let storage = series();
