@@ -309,6 +309,26 @@ async fn what_only_its_samples_show_to_be_in_another_block_is_collected() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_deleted_is_not_compacted() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    five(bucket.as_ref()).await;
+    let mark = DeletionMark::new(id(2), clock.now(), "by hand");
+    block::write_mark(bucket.as_ref(), &mark).await.unwrap();
+    let delayed = CompactorConfig { delete_delay: PromDuration::from_hours(48), ..config("/data") };
+    let compactor = compactor_on(&bucket, &clock, delayed);
+    for hours in [0, 25] {
+        clock.advance_ms(hours * HOUR);
+        let outcome = compactor.run_once().await;
+        assert!(outcome.is_success(), "{outcome:?}");
+    }
+    let metas = metas(bucket.as_ref()).await;
+    let compacted: Vec<_> = metas.values().filter(|meta| meta.block.compaction.level > 1).collect();
+    assert!(!compacted.is_empty());
+    assert!(compacted.iter().all(|meta| !meta.block.compaction.sources.contains(&id(2))), "{compacted:?}");
+}
+
+#[tokio::test]
 async fn replicas_become_one_block_without_their_label() {
     let clock = clock();
     let bucket = memory(&clock);
