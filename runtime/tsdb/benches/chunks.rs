@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use prom_model::{FloatHistogram, Histogram, Span};
 use tsdb::chunk::{
-    Appended, Columns, Encoding, FloatHistogramAppender, HistogramAppender, HistogramColumns, Order,
-    XorAppender, decode_float_histograms, decode_floats, decode_histograms,
+    Appended, Columns, Encoding, FloatHistogramAppender, HistogramAppender, HistogramColumns, Order, Scratch,
+    XorAppender, XorEncoder, decode_float_histograms, decode_floats, decode_histograms, summarise,
 };
 
 const SERIES: usize = 1_000;
@@ -119,6 +119,29 @@ fn xor(name: &str, series: &[Vec<(i64, f64)>]) {
         });
         row(&format!("XOR decode, {name}{how}"), nanos, bytes);
     }
+    let mut scratch = Scratch::default();
+    let nanos = best(|| {
+        for chunk in &chunks {
+            black_box(summarise(Encoding::Xor, chunk, &mut scratch).unwrap());
+        }
+    });
+    row(&format!("XOR walk, {name}"), nanos, bytes);
+    let columns: Vec<(Vec<i64>, Vec<f64>)> =
+        series.iter().map(|samples| samples.iter().copied().unzip()).collect();
+    let mut encoder = XorEncoder::default();
+    let nanos = best(|| {
+        for (timestamps, values) in &columns {
+            black_box(encoder.encode(timestamps, values));
+        }
+    });
+    row(&format!("XOR encode, {name}"), nanos, bytes);
+    let nanos = best(|| {
+        for four in columns.as_chunks::<4>().0 {
+            let [(timestamps, _), ..] = four;
+            black_box(encoder.encode_four(timestamps, four.each_ref().map(|(_, values)| values.as_slice())));
+        }
+    });
+    row(&format!("XOR encode, {name}, four with one time"), nanos, bytes);
     let nanos = best(|| {
         for samples in series {
             black_box(append(samples).bytes());

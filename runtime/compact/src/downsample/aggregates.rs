@@ -23,6 +23,8 @@ pub(super) struct AggregateMaker {
     windows: Windows,
     times: Vec<i64>,
     values: Vec<f64>,
+    /// Count, sum, minimum and maximum of the wide windows.
+    wide: [Vec<f64>; 4],
     encoder: XorEncoder,
 }
 
@@ -86,6 +88,8 @@ impl AggregateMaker {
     ) -> Result<u64, (usize, ChunkError)> {
         let mut made = into.begin();
         let mut samples = 0.0;
+        // So many have the same windows as the count and wait to be encoded together with it.
+        let mut waiting = Some(0usize);
         for aggregate in [Aggregate::Count, Aggregate::Sum, Aggregate::Min, Aggregate::Max] {
             self.narrow.clear();
             let mut kept = kept;
@@ -101,21 +105,38 @@ impl AggregateMaker {
                     return Err((number, ChunkError { at: part.at, fault: DIFFERENT_TIMES }));
                 }
             }
-            let values = &self.narrow.values;
+            let (times, values) = (&self.narrow.timestamps, &self.narrow.values);
+            if aggregate != Aggregate::Count
+                && self.windows.narrow != *times
+                && let Some(waiting) = waiting.take()
+            {
+                // This one, or all that are left, are not there for all windows.
+                for (aggregate, wide) in Aggregate::ALL.into_iter().zip(&self.wide).take(waiting) {
+                    made.push_floats(aggregate, &mut self.encoder, &self.windows.ends, wide);
+                }
+            }
             if values.is_empty() && aggregate != Aggregate::Count {
                 continue;
             }
-            self.windows.divide(&self.narrow.timestamps, length);
-            self.values.clear();
+            self.windows.divide(times, length);
+            let Some(wide) = self.wide.get_mut(aggregate as usize) else { continue };
+            wide.clear();
             match aggregate {
-                Aggregate::Min => self.windows.fold(values, f64::MAX, lower, &mut self.values),
-                Aggregate::Max => self.windows.fold(values, -f64::MAX, higher, &mut self.values),
-                _ => self.windows.fold(values, 0.0, |sum, value| sum + value, &mut self.values),
+                Aggregate::Min => self.windows.fold(values, f64::MAX, lower, wide),
+                Aggregate::Max => self.windows.fold(values, -f64::MAX, higher, wide),
+                _ => self.windows.fold(values, 0.0, |sum, value| sum + value, wide),
             }
             if aggregate == Aggregate::Count {
                 samples = values.iter().sum::<f64>();
             }
-            made.push_floats(aggregate, &mut self.encoder, &self.windows.ends, &self.values);
+            match &mut waiting {
+                Some(waiting) => *waiting += 1,
+                None => made.push_floats(aggregate, &mut self.encoder, &self.windows.ends, wide),
+            }
+        }
+        if waiting == Some(4) {
+            let wide = self.wide.each_ref().map(Vec::as_slice);
+            made.push_four(&mut self.encoder, &self.windows.ends, wide);
         }
         self.counter(chunks, kept, length, &mut made)?;
         made.finish();

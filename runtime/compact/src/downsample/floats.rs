@@ -3,7 +3,7 @@
 //! The chunk's counter begins with the first raw value, at its own time, and repeats the time of its last window with the last raw
 //! value, so that whoever reads the chunks of a series one after the other sees a reset between two of them.
 
-use tsdb::chunk::{Aggregate, XorEncoder};
+use tsdb::chunk::XorEncoder;
 
 use super::made::{Made, WINDOWS_MAX};
 use super::window::{batches, window_end};
@@ -151,14 +151,7 @@ impl Windows {
         let ends = self.times.get(1..self.times.len().saturating_sub(1)).unwrap_or_default();
         let Some((first, last)) = ends.first().copied().zip(ends.last().copied()) else { return };
         let mut chunk = into.begin();
-        for (aggregate, values) in [
-            (Aggregate::Count, &self.counts),
-            (Aggregate::Sum, &self.sums),
-            (Aggregate::Min, &self.mins),
-            (Aggregate::Max, &self.maxs),
-        ] {
-            chunk.push_floats(aggregate, encoder, ends, values);
-        }
+        chunk.push_four(encoder, ends, [&self.counts, &self.sums, &self.mins, &self.maxs]);
         chunk.push_counter(encoder, &self.times, &self.counters, first, last);
         chunk.finish();
     }

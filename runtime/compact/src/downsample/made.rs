@@ -82,6 +82,15 @@ impl ChunkInParts<'_> {
         }
     }
 
+    /// Adds count, sum, minimum and maximum of the same windows; nothing where there are none.
+    pub(super) fn push_four(&mut self, encoder: &mut XorEncoder, times: &[i64], values: [&[f64]; 4]) {
+        let Some((first, last)) = times.first().copied().zip(times.last().copied()) else { return };
+        let Some(chunks) = encoder.encode_four(times, values) else { return };
+        for (aggregate, data) in Aggregate::ALL.into_iter().zip(chunks) {
+            self.push(aggregate, Encoding::Xor, data, first, last);
+        }
+    }
+
     /// Adds a counter whose windows end from `first` to `last`, with a raw sample before them and one behind.
     pub(super) fn push_counter(
         &mut self,

@@ -1,7 +1,7 @@
 //! Rows to chunks: cut after 120 samples, where the kind of samples changes, and where histograms ask for it.
 
 use tsdb::BlockId;
-use tsdb::chunk::{Appended, Encoding, FloatHistogramAppender, HistogramAppender, XorAppender};
+use tsdb::chunk::{Appended, Encoding, FloatHistogramAppender, HistogramAppender, XorEncoder};
 
 use super::decoded::{Decoded, Kind};
 use super::gather::Chunk;
@@ -12,7 +12,10 @@ pub(super) const SAMPLES_MAX: u16 = 120;
 /// Encodes rows; its memory is used again.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
-    floats: XorAppender,
+    floats: XorEncoder,
+    /// The samples of an open chunk of floats.
+    float_times: Vec<i64>,
+    float_values: Vec<f64>,
     open: Open,
     /// The times of the open chunk.
     times: (i64, i64),
@@ -24,7 +27,7 @@ pub(super) struct Encoder {
 enum Open {
     #[default]
     None,
-    /// It is in `floats`.
+    /// Its samples are in `float_times` and `float_values`.
     Floats,
     Whole(Box<HistogramAppender>),
     FloatHistograms(Box<FloatHistogramAppender>),
@@ -90,19 +93,19 @@ impl Encoder {
             let room = if matches!(self.open, Open::Floats) { limit.saturating_sub(self.samples) } else { 0 };
             if room == 0 {
                 self.close(sink);
-                self.floats.restart();
+                self.float_times.clear();
+                self.float_values.clear();
                 self.begin(Open::Floats, times.get(*first as usize).copied().unwrap_or(0));
             }
             let room = usize::from(limit.saturating_sub(self.samples).max(1)).min(rows.len());
             let (fitting, others) = rows.split_at_checked(room).unwrap_or_default();
-            for row in fitting {
-                let row = *row as usize;
-                if let (Some(time), Some(value)) = (times.get(row), values.get(row)) {
-                    self.floats.append(*time, *value);
-                    self.times.1 = *time;
-                }
+            let sample = |row: &u32| Some((*times.get(*row as usize)?, *values.get(*row as usize)?));
+            for (time, value) in fitting.iter().filter_map(sample) {
+                self.float_times.push(time);
+                self.float_values.push(value);
             }
-            self.samples = self.floats.len();
+            self.times.1 = self.float_times.last().copied().unwrap_or(self.times.1);
+            self.samples = u16::try_from(self.float_times.len()).unwrap_or(u16::MAX);
             rows = others;
         }
     }
@@ -156,7 +159,10 @@ impl Encoder {
     fn close(&mut self, sink: &mut Sink<'_>) {
         let (encoding, data) = match &self.open {
             Open::None => return,
-            Open::Floats => (Encoding::Xor, self.floats.bytes()),
+            Open::Floats => {
+                let chunk = self.floats.encode(&self.float_times, &self.float_values);
+                (Encoding::Xor, chunk.unwrap_or_default())
+            }
             Open::Whole(open) => (Encoding::Histogram, open.bytes()),
             Open::FloatHistograms(open) => (Encoding::FloatHistogram, open.bytes()),
         };

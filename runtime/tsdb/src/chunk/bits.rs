@@ -63,14 +63,14 @@ impl BitReader<'_> {
     /// Goes on by so many bits.
     #[inline(always)]
     pub(super) const fn skip(&mut self, bits: u32) {
-        self.position += bits as usize;
+        self.position = self.position.wrapping_add(bits as usize);
     }
 
     /// The next `bits` bits as a number, 1 to 64.
     #[inline(always)]
     pub(super) fn read(&mut self, bits: u32) -> u64 {
         if bits <= 57 {
-            let value = self.window() >> (64 - bits);
+            let value = self.window().wrapping_shr(64u32.wrapping_sub(bits));
             self.skip(bits);
             return value;
         }
@@ -231,7 +231,7 @@ impl BitSink for BitWriter {
         }
         let free = u32::from(self.free);
         // Left-aligned behind what the last byte holds already.
-        let mut word = value << (64 - bits) >> ((8 - free) & 7);
+        let mut word = value.wrapping_shl(64u32.wrapping_sub(bits)) >> (free.wrapping_neg() & 7);
         let mut start = self.bytes.len();
         if free > 0
             && let Some(last) = self.bytes.pop()
@@ -239,7 +239,7 @@ impl BitSink for BitWriter {
             word |= u64::from(last) << 56;
             start -= 1;
         }
-        let used = ((8 - free) & 7) + bits;
+        let used = (free.wrapping_neg() & 7).wrapping_add(bits);
         if self.bytes.capacity() - self.bytes.len() < 8 {
             // Doubling would leave every other byte of a head's growing chunks unused.
             self.bytes.reserve_exact(GROWTH);
@@ -250,10 +250,25 @@ impl BitSink for BitWriter {
     }
 }
 
-/// Bits in memory that is used again and again; quicker than [`BitWriter`], which gives its memory away.
+/// Memory for bits that is used again and again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct BitScratch {
-    bytes: Vec<u8>,
+pub(super) struct BitScratch(Vec<u8>);
+
+impl BitScratch {
+    /// Begins anew, with room for so many bytes.
+    pub(super) fn begin(&mut self, room: usize) -> BitCursor<'_> {
+        let room = room.saturating_add(8);
+        if self.0.len() < room {
+            self.0.resize(room, 0);
+        }
+        BitCursor { bytes: &mut self.0, whole: 0, word: 0, used: 0 }
+    }
+}
+
+/// Writes into a [`BitScratch`]; quicker than [`BitWriter`], which gives its memory away.
+#[derive(Debug)]
+pub(super) struct BitCursor<'a> {
+    bytes: &'a mut [u8],
     /// Whole bytes so far.
     whole: usize,
     /// What does not fill a byte yet, on top.
@@ -262,38 +277,30 @@ pub(super) struct BitScratch {
     used: u32,
 }
 
-impl BitScratch {
-    /// Begins anew, with room for so many bytes.
-    pub(super) fn begin(&mut self, room: usize) {
-        let room = room.saturating_add(8);
-        if self.bytes.len() < room {
-            self.bytes.resize(room, 0);
-        }
-        (self.whole, self.word, self.used) = (0, 0, 0);
-    }
-
+impl<'a> BitCursor<'a> {
     /// What was written, the last byte filled up with zeros.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(super) fn finish(self) -> &'a [u8] {
         let end = self.whole + usize::from(self.used > 0);
-        self.bytes.get(..end).unwrap_or(&self.bytes)
+        let bytes: &'a [u8] = self.bytes;
+        bytes.get(..end).unwrap_or(bytes)
     }
 }
 
-impl BitSink for BitScratch {
+impl BitSink for BitCursor<'_> {
     #[inline(always)]
     fn write_short(&mut self, value: u64, bits: u32) {
         debug_assert!(bits <= 57 && (bits == 0 || value >> bits == 0));
         if bits == 0 {
             return;
         }
-        self.word |= value << (64 - bits) >> self.used;
+        self.word |= value.wrapping_shl(64u32.wrapping_sub(bits)).wrapping_shr(self.used);
         let place = self.bytes.get_mut(self.whole..).and_then(<[u8]>::first_chunk_mut::<8>);
         debug_assert!(place.is_some(), "there is room for all that is written");
         if let Some(place) = place {
             *place = self.word.to_be_bytes();
         }
-        let used = self.used + bits;
-        self.whole += (used >> 3) as usize;
+        let used = self.used.wrapping_add(bits);
+        self.whole = self.whole.wrapping_add((used >> 3) as usize);
         self.word = self.word.checked_shl(used & !7).unwrap_or(0);
         self.used = used & 7;
     }

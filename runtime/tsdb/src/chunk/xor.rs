@@ -1,22 +1,26 @@
 //! The XOR encoding: timestamps as differences of differences, values as what changed of their bits.
 
-use super::bits::{BitReader, BitScratch, BitSink, BitSource, BitWriter};
+mod encoder;
+
+use super::bits::{BitReader, BitSink, BitSource, BitWriter};
 use super::varbit::{fits, sign_extend};
 use super::{ChunkError, Columns, Decoded, Order, SAMPLES_MAX};
 use crate::corruption::Fault;
 
+pub use self::encoder::XorEncoder;
+
 /// Bytes before the first sample.
 const HEADER: usize = 2;
 /// No window yet: the next changed value brings one.
-const NO_WINDOW: u8 = 0xff;
+const NO_WINDOW: u32 = 0xff;
 
 /// A float and the window of its bits that changed last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct XorValue {
     pub(super) bits: u64,
     /// Zero bits above and below the window.
-    pub(super) leading: u8,
-    pub(super) trailing: u8,
+    pub(super) leading: u32,
+    pub(super) trailing: u32,
 }
 
 impl XorValue {
@@ -30,7 +34,15 @@ impl XorValue {
         XorValue { bits, leading: NO_WINDOW, trailing: 0 }
     }
 
+    /// The width of the window.
+    #[inline(always)]
+    const fn significant(&self) -> u32 {
+        64u32.wrapping_sub(self.leading).wrapping_sub(self.trailing)
+    }
+
     /// Reads what follows; `window` are the bits at `reader`, of which `used` are taken already and shifted out.
+    ///
+    /// No operation here can go over: widths are at most 64 together. That is not asked again for each of them.
     #[inline(always)]
     pub(super) fn read_from(
         &mut self,
@@ -39,30 +51,32 @@ impl XorValue {
         used: u32,
     ) -> Result<(), ChunkError> {
         if (window as i64) >= 0 {
-            reader.skip(used + 1);
+            reader.skip(used.wrapping_add(1));
             return Ok(());
         }
         let (window, used) = if window & 1 << 62 == 0 {
-            (window << 2, used + 2)
+            (window << 2, used.wrapping_add(2))
         } else {
-            let leading = (window << 2 >> 59) as u8;
-            let significant = (window << 7 >> 58) as u8;
-            let significant = if significant == 0 { 64 } else { significant };
-            if leading + significant > 64 {
+            let leading = (window << 2 >> 59) as u32;
+            // 64 does not fit into six bits and stands there as 0.
+            let significant = ((window << 7 >> 58) as u32).wrapping_sub(1) & 63;
+            let trailing = 63u32.wrapping_sub(leading).wrapping_sub(significant);
+            if trailing > 63 {
                 return Err(reader.error(Fault::Rule("a window of more than 64 bits")));
             }
-            (self.leading, self.trailing) = (leading, 64 - leading - significant);
-            (window << 13, used + 13)
+            (self.leading, self.trailing) = (leading, trailing);
+            (window << 13, used.wrapping_add(13))
         };
-        let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
-        let changed = if used + significant <= 57 {
-            reader.skip(used + significant);
-            window >> (64 - significant)
+        let significant = self.significant();
+        let all = used.wrapping_add(significant);
+        let changed = if all <= 57 {
+            reader.skip(all);
+            window.wrapping_shr(64u32.wrapping_sub(significant))
         } else {
             reader.skip(used);
             reader.read(significant)
         };
-        self.bits ^= changed << self.trailing;
+        self.bits ^= changed.wrapping_shl(self.trailing);
         Ok(())
     }
 
@@ -78,25 +92,26 @@ impl XorValue {
     pub(super) fn write_behind<W: BitSink>(&mut self, writer: &mut W, bits: u64, code: u64, code_bits: u32) {
         let changed = self.bits ^ bits;
         if changed == 0 {
-            return writer.write_short(code << 1, code_bits + 1);
+            return writer.write_short(code << 1, code_bits.wrapping_add(1));
         }
         self.bits = bits;
         // The window's start has five bits in the stream.
-        let leading = (changed.leading_zeros() as u8).min(31);
-        let trailing = changed.trailing_zeros() as u8;
+        let leading = changed.leading_zeros().min(31);
+        let trailing = changed.trailing_zeros();
         // Without a window `leading` is below it. Which of the two it is, follows no rule; so there is no branch to be guessed.
         let inside = leading >= self.leading && trailing >= self.trailing;
         // 64 does not fit into six bits and stands there as 0.
-        let significant = u64::from(64 - leading - trailing) & 63;
-        let described = code << 13 | 0b11 << 11 | u64::from(leading) << 6 | significant;
+        let significant = 64u32.wrapping_sub(leading).wrapping_sub(trailing) & 63;
+        let described = code << 13 | 0b11 << 11 | u64::from(leading << 6 | significant);
         let code = std::hint::select_unpredictable(inside, code << 2 | 0b10, described);
-        let code_bits = code_bits + std::hint::select_unpredictable(inside, 2, 13);
+        let code_bits = code_bits.wrapping_add(std::hint::select_unpredictable(inside, 2, 13));
         self.leading = std::hint::select_unpredictable(inside, self.leading, leading);
         self.trailing = std::hint::select_unpredictable(inside, self.trailing, trailing);
-        let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
-        let changed = changed >> self.trailing;
-        if code_bits + significant <= 57 {
-            writer.write_short(code << significant | changed, code_bits + significant);
+        let significant = self.significant();
+        let changed = changed.wrapping_shr(self.trailing);
+        let all = code_bits.wrapping_add(significant);
+        if all <= 57 {
+            writer.write_short(code.wrapping_shl(significant) | changed, all);
         } else {
             writer.write_short(code, code_bits);
             writer.write(changed, significant);
@@ -247,7 +262,8 @@ fn read_change(reader: &mut BitReader<'_>, window: u64) -> (i64, u64, u32) {
         }
     };
     let change = sign_extend(window << prefix >> (64 - width), width);
-    (change, window << (prefix + width), prefix + width)
+    let used = prefix + width;
+    (change, window << used, used)
 }
 
 /// Makes an XOR chunk, sample by sample. Its bytes are a whole chunk at any moment.
@@ -371,50 +387,23 @@ impl XorAppender {
 /// Writes a sample behind the first two.
 #[inline(always)]
 fn write_later<W: BitSink>(writer: &mut W, before: &mut XorValue, change: i64, bits: u64) {
-    let (code, code_bits) = change_code(change);
+    write_with_code(writer, before, change_code(change), bits);
+}
+
+/// As [`write_later`] with the code of the change and its width.
+#[inline(always)]
+fn write_with_code<W: BitSink>(
+    writer: &mut W,
+    before: &mut XorValue,
+    (code, code_bits): (u64, u32),
+    bits: u64,
+) {
     if code_bits <= 24 {
         before.write_behind(writer, bits, code, code_bits);
     } else {
         writer.write_short(0b1111, 4);
         writer.write(code, 64);
         before.write(writer, bits);
-    }
-}
-
-/// Makes whole XOR chunks of columns, one after the other, in memory of its own. The bytes are those of [`XorAppender`].
-#[derive(Debug, Clone, Default)]
-pub struct XorEncoder {
-    bits: BitScratch,
-}
-
-/// The most bytes that a sample takes: 68 bits of time, 77 bits of value.
-const SAMPLE_BYTES_MAX: usize = 19;
-
-impl XorEncoder {
-    /// The chunk of these samples, as many as both columns have; `None` for more than [`SAMPLES_MAX`].
-    pub fn encode(&mut self, timestamps: &[i64], values: &[f64]) -> Option<&[u8]> {
-        let samples = timestamps.len().min(values.len());
-        let count = u16::try_from(samples).ok()?;
-        let writer = &mut self.bits;
-        writer.begin(HEADER + 2 * 8 + 2 * 10 + samples.saturating_mul(SAMPLE_BYTES_MAX));
-        writer.write_short(count.into(), 16);
-        let mut samples =
-            timestamps.iter().zip(values).map(|(timestamp, value)| (*timestamp, value.to_bits()));
-        let Some((mut timestamp, bits)) = samples.next() else { return Some(self.bits.bytes()) };
-        writer.varint(timestamp);
-        writer.write(bits, 64);
-        let mut before = XorValue::writing(bits);
-        let Some((next, bits)) = samples.next() else { return Some(self.bits.bytes()) };
-        let mut delta = next.wrapping_sub(timestamp);
-        writer.uvarint(delta as u64);
-        before.write(writer, bits);
-        timestamp = next;
-        for (next, bits) in samples {
-            let now = next.wrapping_sub(timestamp);
-            write_later(writer, &mut before, now.wrapping_sub(delta), bits);
-            (timestamp, delta) = (next, now);
-        }
-        Some(self.bits.bytes())
     }
 }
 

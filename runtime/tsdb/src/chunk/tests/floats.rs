@@ -23,6 +23,25 @@ fn chunk(samples: &[(i64, f64)]) -> Vec<u8> {
     bytes
 }
 
+proptest! {
+    #[test]
+    fn four_columns_with_one_time_are_encoded_as_each_by_itself(
+        samples in samples(),
+        others in prop::collection::vec(any::<[u64; 3]>(), 0..200),
+    ) {
+        let (timestamps, first): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
+        let column = |at: usize| -> Vec<f64> { others.iter().map(|bits| f64::from_bits(bits[at])).collect() };
+        let columns = [first, column(0), column(1), column(2)];
+        let shortest = columns.iter().map(Vec::len).min().unwrap();
+        let mut encoder = XorEncoder::default();
+        let four = encoder.encode_four(&timestamps, columns.each_ref().map(Vec::as_slice)).unwrap();
+        let four = four.map(<[u8]>::to_vec);
+        for (column, together) in columns.iter().zip(&four) {
+            prop_assert_eq!(encoder.encode(&timestamps, &column[..shortest]), Some(together.as_slice()));
+        }
+    }
+}
+
 #[test]
 fn more_samples_than_a_chunk_can_have_are_refused() {
     let most = usize::from(SAMPLES_MAX);
