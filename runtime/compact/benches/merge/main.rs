@@ -3,8 +3,13 @@
 //! Each block has two hours of a sample a minute, in one chunk for each series. The second replica is scraped seven seconds later;
 //! in all there is some jitter, and one scrape in five hundred is missing. Each merge runs in a process of its own: CPU seconds
 //! are the best of several runs, memory is the peak of the resident set, of which the process alone takes the first line.
+//!
+//! Then the blocks of two clusters in a bucket are compacted by one compactor, and by two that divide them by leases: the time on
+//! the clock, so that two processors that are free are needed for it.
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![expect(clippy::disallowed_methods, reason = "a measurement needs the disk and processes")]
+
+mod compactors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,12 +40,15 @@ fn main() {
     if let Some(at) = arguments.iter().position(|argument| argument == "--merge") {
         return measure(&arguments[at + 1..]);
     }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--compact") {
+        return compactors::compact(Path::new(&arguments[at + 1]), &arguments[at + 2]);
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     // Two hours after another, and the replica of the first.
     let blocks = [(0, 0, 1), (1, 0, 2), (2, 0, 3), (0, 7_000, 4)];
     let blocks = blocks.map(|(hours, offset, seed)| {
-        write(folder, START + hours * RANGE, offset, seed).to_string_lossy().into_owned()
+        write(folder, METRICS, START + hours * RANGE, offset, seed).to_string_lossy().into_owned()
     });
     let [first, second, third, replica] = &blocks;
     println!(
@@ -67,6 +75,7 @@ fn main() {
             ran.cpu / copied.cpu
         );
     }
+    compactors::compare(folder);
 }
 
 /// What a merge took.
@@ -123,11 +132,11 @@ fn measure(arguments: &[String]) {
     let _ = fs::remove_dir_all(Path::new(folder).join(id.to_string()));
 }
 
-/// Writes a block of two hours.
-fn write(folder: &Path, start: i64, offset: i64, seed: u64) -> PathBuf {
+/// Writes a block of two hours with so many metrics.
+fn write(folder: &Path, metrics: u32, start: i64, offset: i64, seed: u64) -> PathBuf {
     let mut builder = SymbolTableBuilder::default();
     let mut series = Vec::new();
-    for metric in 0..METRICS {
+    for metric in 0..metrics {
         for pod in 0..PODS {
             let labels = [
                 ("__name__", format!("http_server_metric_{metric:02}_total")),
