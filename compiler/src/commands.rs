@@ -28,6 +28,7 @@ mod promql;
 mod ps;
 mod render;
 mod rules;
+mod stack;
 mod tree;
 #[cfg(target_os = "linux")]
 mod up;

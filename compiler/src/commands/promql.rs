@@ -10,6 +10,7 @@ mod when;
 
 use super::Exit;
 use super::console::Console;
+use super::stack;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -26,8 +27,8 @@ pub(super) enum Command {
 pub(super) fn run(console: &Console, command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Format(args) => format::run(console, args),
-        Command::Explain(args) => explain::run(console, args),
+        Command::Explain(args) => stack::for_queries(|| explain::run(console, args)),
         Command::Series(args) => series::run(console, args),
-        Command::Run(args) => run::run(console, args),
+        Command::Run(args) => stack::for_queries(|| run::run(console, args)),
     }
 }

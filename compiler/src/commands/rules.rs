@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::Exit;
 use super::console::Console;
+use super::stack;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,6 +22,6 @@ enum Command {
 
 pub(super) fn run(console: &Console, args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
-        Command::Test(args) => test::run(console, args),
+        Command::Test(args) => stack::for_queries(|| test::run(console, args)),
     }
 }

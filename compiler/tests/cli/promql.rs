@@ -60,4 +60,7 @@ fn plans_in_words() {
         sandbox.run(&["promql", "explain", "sum(up)", "--start", "0", "--end", "3600", "--step", "30s"]);
     let out = ran.ends_with(0).out;
     assert!(out.starts_with("sum of all; 121 steps of 30s from 0.000 to 3600.000\n  select up"), "{out}");
+    let deepest = vec!["up"; 995].join(" + ");
+    let out = sandbox.run(&["promql", "explain", &deepest]).ends_with(0).out;
+    assert!(out.contains("shared by 995 places"), "{}", &out[..200]);
 }

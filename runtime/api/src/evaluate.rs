@@ -254,7 +254,8 @@ impl Evaluator {
         let (sender, evaluation) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         // A thread of its own, which ends with the query: its priority may sink for good.
-        let thread = std::thread::Builder::new().name("query".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("query".to_owned()).stack_size(promql::STACK_BYTES);
+        let thread = thread.spawn(move || {
             let _entered = runtime.enter();
             let answer = prepared.run(source, control);
             drop(turn);

@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "the file that is to be uploaded is on the disk")]
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,12 +84,11 @@ pub(crate) fn pieces(file: Arc<File>, start: u64, end: u64) -> BoxStream<'static
 }
 
 /// Exactly `length` bytes from `offset` on.
-pub(crate) fn read_at(mut file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
-    let size = usize::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut buffer = Vec::with_capacity(size);
-    file.seek(SeekFrom::Start(offset))?;
-    file.take(length).read_to_end(&mut buffer)?;
-    if buffer.len() == size { Ok(buffer.into()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+pub(crate) fn read_at(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
+    let length = usize::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let mut buffer = vec![0; length];
+    file.read_exact_at(&mut buffer, offset)?;
+    Ok(buffer.into())
 }
 
 /// Runs what blocks where blocking does no harm.

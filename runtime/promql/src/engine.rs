@@ -111,6 +111,10 @@ impl Engine {
     }
 }
 
+/// The stack of a thread that plans or evaluates queries: both go down the tree, which a parser leaves a thousand levels deep at
+/// most. Less may end the process.
+pub const STACK_BYTES: usize = 16 << 20;
+
 /// A query that can be run.
 #[derive(Debug, Clone)]
 pub struct Prepared {

@@ -91,7 +91,11 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let flags = Flags::from_arg_matches(matches)?;
     flags.log.start();
     let features = features(&flags.query)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(promql::STACK_BYTES)
+        .build()
+        .context("cannot start")?;
     runtime.block_on(serve(flags, features, matches))
 }
 

@@ -189,6 +189,23 @@ fn what_is_wrong_has_prometheus_words_and_status() {
 }
 
 #[test]
+fn the_deepest_query_that_is_read_is_also_answered() {
+    let folder = database();
+    let served = Served::start(&folder.path().join("blocks"), &[]);
+    for term in ["odd", "sum(requests_total)", "abs(odd)"] {
+        let sum = vec![term; 995].join(" + ");
+        let (status, body) = served.post("/api/v1/query", &[("query", &sum), ("time", "1704067260")]);
+        assert_eq!(status, 200, "{term}: {}", String::from_utf8_lossy(&body));
+        let one = served.json("/api/v1/query", &[("query", term), ("time", "1704067260")]);
+        let value = |answer: &Value| -> f64 {
+            answer["data"]["result"][0]["value"][1].as_str().unwrap().parse().unwrap()
+        };
+        let all = value(&serde_json::from_slice(&body).unwrap());
+        assert!((all / value(&one) - 995.0).abs() < 1e-6, "{term}: {all}");
+    }
+}
+
+#[test]
 fn browsers_of_other_sites_may_read_and_answers_are_compressed() {
     let folder = database();
     let served = Served::start(&folder.path().join("blocks"), &[]);

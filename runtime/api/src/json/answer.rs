@@ -75,12 +75,15 @@ impl AnswerText {
         tail.push(b'}');
         push_notes(&mut tail, &warnings, &infos);
         tail.push(b'}');
+        let (steps, known) = match &answer.value {
+            Value::Matrix { steps, series } if !series.is_empty() => {
+                (StepTexts::new(*steps), KnownDigits::new())
+            }
+            _ => (StepTexts::default(), KnownDigits::default()),
+        };
         AnswerText {
-            steps: match &answer.value {
-                Value::Matrix { steps, series } if !series.is_empty() => StepTexts::new(*steps),
-                _ => StepTexts::default(),
-            },
-            known: KnownDigits::default(),
+            steps,
+            known,
             value: answer.value,
             symbols: answer.symbols,
             shown: if cut { limit } else { count },

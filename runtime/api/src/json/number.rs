@@ -73,7 +73,8 @@ pub(crate) fn push_float_digits(out: &mut Vec<u8>, value: f64) {
 }
 
 /// The digits of floats that were written lately: those of rates and shares come again and again.
-#[derive(Debug)]
+/// Without memory until [`KnownDigits::new`]: the few floats of a small answer are not worth it.
+#[derive(Debug, Default)]
 pub(crate) struct KnownDigits(Vec<Known>);
 
 #[derive(Debug, Clone, Copy)]
@@ -88,13 +89,11 @@ const KNOWN_BYTES: usize = 23;
 /// As many as the first cache of a core has room for beside the text.
 const KNOWN_MAX: usize = 256;
 
-impl Default for KnownDigits {
-    fn default() -> Self {
+impl KnownDigits {
+    pub(crate) fn new() -> Self {
         KnownDigits(vec![Known { bits: 0, length: 0, text: [0; KNOWN_BYTES] }; KNOWN_MAX])
     }
-}
 
-impl KnownDigits {
     /// As [`push_float_digits`].
     #[inline]
     pub(crate) fn push(&mut self, out: &mut Vec<u8>, value: f64) {
@@ -250,7 +249,7 @@ mod tests {
 
     #[test]
     fn known_digits_are_those_of_the_float() {
-        let mut known = KnownDigits::default();
+        let mut known = KnownDigits::new();
         let (mut seed, mut repeated) = (3u64, 0);
         for round in 0..100_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,5 +1,6 @@
 //! The queue of retention: what is too old is marked, unless the last samples of a range would go with it.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -128,14 +129,13 @@ impl Compactor {
         let mut decision = self.guard().decide(&bucketful, self.now());
         // What a block was made of and is not marked yet is hidden by it; without the block it would be seen again.
         // Raw blocks that share time are merged first, or what was made of each of them would stay beside each other for ever.
+        let compacted = LazyCell::new(|| self.to_be_compacted(view, &judged));
         decision.delete.retain(|expired| {
             let raw = view.metas.get(&expired.block);
             let raw = raw.filter(|meta| meta.thanos.downsample.resolution == Resolution::RAW);
-            !hides_what_it_was_made_of(expired.block, view)
-                && !raw.is_some_and(|meta| {
-                    self.is_to_be_merged(meta, view)
-                        && self.to_be_compacted(view, &judged).contains(&expired.block)
-                })
+            let is_merged_first =
+                |meta: &Arc<Meta>| self.is_to_be_merged(meta, view) && compacted.contains(&expired.block);
+            !hides_what_it_was_made_of(expired.block, view) && !raw.is_some_and(is_merged_first)
         });
         decision
     }

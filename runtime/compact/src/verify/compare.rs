@@ -1,4 +1,5 @@
-//! Compares a downsampled block with its source series by series: nothing may be missing, and nothing may be invented.
+//! Compares two blocks series by series: a downsampled one with its source, where nothing may be missing and nothing invented, and a
+//! block with one that may hold all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

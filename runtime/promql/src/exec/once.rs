@@ -120,14 +120,12 @@ impl Results {
         };
         let at = had - self.gone;
         if at == self.waiting.len() {
-            let mut others = self.places.iter().enumerate().filter(|(other, _)| *other != place);
-            if at == 0 && others.all(|(_, other)| other.is_none()) {
+            if at == 0 && self.others(place).all(|other| other.is_none()) {
                 return self.pass_on(place, places, row, run);
             }
             self.read(place, run)?;
         }
-        let next = self.places.iter().enumerate().filter(|(other, _)| *other != place);
-        let is_last = at == 0 && next.into_iter().all(|(_, other)| other.is_none_or(|other| other > had));
+        let is_last = at == 0 && self.others(place).all(|other| other.is_none_or(|other| other > had));
         let Some(waiting) = self.waiting.get_mut(at) else { return Ok(Given::Nothing) };
         if !waiting.said.is_empty() {
             run.annotations.merge(waiting.said.moved(places));
@@ -146,6 +144,11 @@ impl Results {
             row.clone_from(result);
         }
         Ok(Given::Row)
+    }
+
+    /// How many results the other places have had.
+    fn others(&self, place: usize) -> impl Iterator<Item = Option<usize>> {
+        self.places.iter().enumerate().filter(move |(other, _)| *other != place).map(|(_, had)| *had)
     }
 
     /// Evaluates the next result for the only place that wants any; nothing waits.

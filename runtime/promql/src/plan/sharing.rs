@@ -3,7 +3,7 @@
 //! The largest equal parts are shared, and only where the same steps count the same samples: outside of subqueries and of what is
 //! evaluated once, or all inside of the same one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use promql_syntax::{AggregateOp, Span, ValueType};
 
@@ -28,8 +28,10 @@ fn share(mut roots: Vec<&mut Node>, next: &mut usize) {
     });
     if leaves.values().any(|count| *count > 1) {
         let found = numbered(&mut roots);
-        while let Some(largest) = most(&mut roots, &found) {
-            replace(&mut roots, &found, largest, next);
+        // Parts of one size are never in each other; a smaller one in a larger one that is shared does not stand alone any more.
+        let sizes: BTreeSet<usize> = found.values().map(|(_, size)| *size).collect();
+        for size in sizes.into_iter().rev() {
+            replace(&mut roots, &found, size, next);
         }
     }
     for root in roots {
@@ -37,7 +39,7 @@ fn share(mut roots: Vec<&mut Node>, next: &mut usize) {
     }
 }
 
-/// What is known of the nodes that could be shared, by their addresses: a number that equal ones have in common, and how many
+/// What is known of the nodes that have their like, by their addresses: a number that equal ones have in common, and how many
 /// nodes they are made of.
 type Numbered = HashMap<usize, (usize, usize)>;
 
@@ -47,53 +49,52 @@ fn address(node: &Node) -> usize {
 
 fn numbered(roots: &mut [&mut Node]) -> Numbered {
     let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut counts: Vec<usize> = Vec::new();
     let mut found = Numbered::new();
     each(roots, &mut |node| {
         let size = size(node);
         if size <= NODES_MAX && is_shareable(node) {
-            let next = numbers.len();
-            found.insert(address(node), (*numbers.entry(key(node)).or_insert(next), size));
+            let number = *numbers.entry(key(node)).or_insert(counts.len());
+            counts.resize(counts.len().max(number + 1), 0);
+            if let Some(count) = counts.get_mut(number) {
+                *count += 1;
+            }
+            found.insert(address(node), (number, size));
         }
         true
     });
+    found.retain(|_, (number, _)| counts.get(*number).is_some_and(|count| *count > 1));
     found
 }
 
-/// The number of the largest part that stands in several places.
-fn most(roots: &mut [&mut Node], found: &Numbered) -> Option<usize> {
-    let mut counts: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+/// Puts shared nodes in the places of the parts of a size that stand in several.
+fn replace(roots: &mut [&mut Node], found: &Numbered, size: usize, next: &mut usize) {
+    let part = |node: &Node| {
+        // In the place of one that was shared stands another node.
+        let known = found.get(&address(node)).filter(|(_, of)| *of == size && is_shareable(node));
+        known.map(|(number, _)| *number)
+    };
+    let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
     each(roots, &mut |node| {
-        if let Some((number, size)) = found.get(&address(node)).filter(|_| is_shareable(node)) {
-            counts.entry(*number).or_insert((0, *size)).0 += 1;
+        if let Some(number) = part(node) {
+            *uses.entry(number).or_default() += 1;
         }
         true
     });
-    let several = counts.into_iter().filter(|(_, (count, _))| *count > 1);
-    several.max_by_key(|(number, (_, size))| (*size, std::cmp::Reverse(*number))).map(|(number, _)| number)
-}
-
-/// Puts a shared node in all places of a part.
-fn replace(roots: &mut [&mut Node], found: &Numbered, wanted: usize, next: &mut usize) {
-    // In the place of one that was shared stands another node.
-    let is_wanted = |node: &Node| {
-        is_shareable(node) && found.get(&address(node)).is_some_and(|(number, _)| *number == wanted)
-    };
-    let mut uses = 0;
+    uses.retain(|_, uses| *uses > 1);
+    let shared: BTreeMap<usize, (usize, usize)> =
+        uses.into_iter().zip(*next..).map(|((number, uses), shared)| (number, (shared, uses))).collect();
+    *next += shared.len();
     each(roots, &mut |node| {
-        uses += usize::from(is_wanted(node));
-        true
-    });
-    each(roots, &mut |node| {
-        if is_wanted(node) {
+        if let Some((number, uses)) = part(node).and_then(|number| shared.get(&number)) {
             let (span, value_type, steps) = (node.span, node.value_type, node.steps);
             let kind = Kind::Text(String::new());
             let child = Box::new(std::mem::replace(node, Node { kind, span, value_type, steps }));
             let is_held = is_held(&child);
-            node.kind = Kind::Shared(Shared { number: *next, uses, is_held, child });
+            node.kind = Kind::Shared(Shared { number: *number, uses: *uses, is_held, child });
         }
         true
     });
-    *next += 1;
 }
 
 /// Applies the rule to what is evaluated on its own.
@@ -268,5 +269,14 @@ mod tests {
         ] {
             assert_eq!(shared(query), expected, "{query}");
         }
+    }
+    #[test]
+    fn thousands_of_parts_are_shared_as_few_are() {
+        let sums = |from: usize| {
+            let terms: Vec<String> = (0..40).map(|at| format!("x{}", from + at / 2)).collect();
+            format!("({})", terms.join(" + "))
+        };
+        let query: Vec<String> = (0..50).map(|at| sums(at * 20)).collect();
+        assert_eq!(shared(&query.join(" + ")), (1_000, 2_000));
     }
 }

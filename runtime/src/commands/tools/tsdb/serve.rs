@@ -110,7 +110,10 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
         step_stats: features.per_step_stats(),
         cors,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(promql::STACK_BYTES)
+        .build()?;
     runtime.block_on(async {
         let server = Server::listen(&flags.address).await?;
         info!(msg = "listening for requests", service = "http/server", address = %server.address(), blocks = count);
