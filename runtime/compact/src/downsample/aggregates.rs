@@ -15,6 +15,9 @@ use super::window::window_end;
 /// What is wrong with an aggregate chunk of which the aggregates do not stand for the same windows.
 pub(super) const DIFFERENT_TIMES: Fault = Fault::Rule("aggregates of one chunk have different times");
 
+/// How many windows of five minutes an hour has.
+const FULL: usize = 12;
+
 /// Makes chunks of aggregate chunks of floats; one serves all series.
 #[derive(Debug, Default)]
 pub(super) struct AggregateMaker {
@@ -68,7 +71,13 @@ impl Windows {
         let mut left = values;
         for size in &self.sizes {
             let Some((window, behind)) = left.split_at_checked(*size) else { return };
-            into.push(window.iter().fold(start, |folded, value| add(folded, *value)));
+            let add = |folded, value: &f64| add(folded, *value);
+            // A loop of a known length is not guessed at.
+            let folded = match window.try_into() {
+                Ok::<&[f64; FULL], _>(full) => full.iter().fold(start, add),
+                Err(_) => window.iter().fold(start, add),
+            };
+            into.push(folded);
             left = behind;
         }
     }
@@ -222,7 +231,8 @@ impl<'a> Counter<'a> {
         into: &mut Columns,
     ) -> Result<(), ChunkError> {
         decode_floats(part.encoding, part.data, Order::Any, scratch)?;
-        for (time, value) in scratch.iter().filter(|(_, value)| !value.is_nan()) {
+        let at_once = self.read_rising(scratch, into);
+        for (time, value) in scratch.iter().skip(at_once).filter(|(_, value)| !value.is_nan()) {
             if self.kept.is_deleted(time) {
                 continue;
             }
@@ -243,5 +253,34 @@ impl<'a> Counter<'a> {
             into.values.extend(self.running.map(|running| running.total));
         }
         Ok(())
+    }
+
+    /// Appends the totals of the samples at the beginning of a chunk up to where the time does not rise, if all of them count; gives
+    /// how many those are. That is all but the last, nearly always.
+    fn read_rising(&mut self, samples: &Columns, into: &mut Columns) -> usize {
+        let (times, values) = (samples.timestamps.as_slice(), samples.values.as_slice());
+        let Some((first_time, first)) = times.first().zip(values.first()) else { return 0 };
+        if self.kept.last().is_some_and(|last| *first_time <= last)
+            || !self.kept.deleted().is_empty()
+            || values.iter().fold(false, |some, value| some | value.is_nan())
+        {
+            return 0;
+        }
+        let later = times.iter().zip(times.iter().skip(1)).take_while(|(time, next)| time < next).count();
+        let rising = later + 1;
+        let (times, values) =
+            (times.get(..rising).unwrap_or_default(), values.get(..rising).unwrap_or_default());
+        let mut running = self.running.unwrap_or(Running::before(*first));
+        into.timestamps.extend_from_slice(times);
+        into.values.extend(values.iter().map(|value| {
+            running.add(*value);
+            running.total
+        }));
+        self.running = Some(running);
+        if let Some((time, value)) = times.last().zip(values.last()) {
+            self.kept.go_to(*time);
+            self.last_value = *value;
+        }
+        rising
     }
 }

@@ -88,7 +88,7 @@ impl Running {
     }
 
     /// What becomes of it when `first` is added is what [`Running::begin`] makes of it.
-    const fn before(first: f64) -> Self {
+    pub(super) const fn before(first: f64) -> Self {
         // Nothing is changed by -0, and as a fall the value is added as it is; only infinity is below nothing.
         let last = if first == f64::INFINITY { f64::NEG_INFINITY } else { f64::INFINITY };
         Running { total: -0.0, last }
@@ -117,12 +117,18 @@ impl Windows {
         self.counters.push(*first_value);
         let mut counter = Running::before(*first_value);
         let (mut left, mut folded, mut last_value) = (values, 0usize, *first_value);
+        let mut whole_end = window_end(*first_time, length);
         while let Some(ahead) = times.get(folded..)
             && let Some(first) = ahead.first()
             && self.counts.len() < WINDOWS_MAX
         {
+            if *first > whole_end {
+                // Most windows follow one another, and a division takes as long as all the rest of a window.
+                let next = whole_end.saturating_add(length);
+                whole_end = if *first <= next { next } else { window_end(*first, length) };
+            }
             // The last window ends with the batch: the next one may begin in the same window.
-            let end = window_end(*first, length).min(*last_time);
+            let end = whole_end.min(*last_time);
             let samples = ahead.iter().take_while(|time| **time <= end).count().max(1);
             let Some((window, behind)) = left.split_at_checked(samples) else { break };
             let (mut sum, mut min, mut max) = (0.0, f64::MAX, -f64::MAX);

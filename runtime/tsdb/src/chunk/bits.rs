@@ -47,7 +47,7 @@ impl BitReader<'_> {
     #[inline(always)]
     pub(super) fn window(&self) -> u64 {
         let at = self.position >> 3;
-        let word = match self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = match self.bytes.get(at..at.wrapping_add(8)).and_then(<[u8]>::first_chunk::<8>) {
             Some(word) => *word,
             None => self.tail_word(at),
         };

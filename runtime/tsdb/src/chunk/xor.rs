@@ -1,6 +1,7 @@
 //! The XOR encoding: timestamps as differences of differences, values as what changed of their bits.
 
 mod encoder;
+mod value;
 
 use super::bits::{BitReader, BitSink, BitSource, BitWriter};
 use super::varbit::{fits, sign_extend};
@@ -8,123 +9,10 @@ use super::{ChunkError, Columns, Decoded, Order, SAMPLES_MAX};
 use crate::corruption::Fault;
 
 pub use self::encoder::XorEncoder;
+pub(super) use self::value::{ValueReader, ValueWriter};
 
 /// Bytes before the first sample.
 const HEADER: usize = 2;
-/// No window yet: the next changed value brings one.
-const NO_WINDOW: u32 = 0xff;
-
-/// A float and the window of its bits that changed last.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct XorValue {
-    pub(super) bits: u64,
-    /// Zero bits above and below the window.
-    pub(super) leading: u32,
-    pub(super) trailing: u32,
-}
-
-impl XorValue {
-    /// For a reader: a window that was never given is the whole.
-    pub(super) const fn reading(bits: u64) -> Self {
-        XorValue { bits, leading: 0, trailing: 0 }
-    }
-
-    /// For a writer: nothing has been written into a window.
-    pub(super) const fn writing(bits: u64) -> Self {
-        XorValue { bits, leading: NO_WINDOW, trailing: 0 }
-    }
-
-    /// The width of the window.
-    #[inline(always)]
-    const fn significant(&self) -> u32 {
-        64u32.wrapping_sub(self.leading).wrapping_sub(self.trailing)
-    }
-
-    /// Reads what follows; `window` are the bits at `reader`, of which `used` are taken already and shifted out.
-    ///
-    /// No operation here can go over: widths are at most 64 together. That is not asked again for each of them.
-    #[inline(always)]
-    pub(super) fn read_from(
-        &mut self,
-        reader: &mut BitReader<'_>,
-        window: u64,
-        used: u32,
-    ) -> Result<(), ChunkError> {
-        if (window as i64) >= 0 {
-            reader.skip(used.wrapping_add(1));
-            return Ok(());
-        }
-        let (window, used) = if window & 1 << 62 == 0 {
-            (window << 2, used.wrapping_add(2))
-        } else {
-            let leading = (window << 2 >> 59) as u32;
-            // 64 does not fit into six bits and stands there as 0.
-            let significant = ((window << 7 >> 58) as u32).wrapping_sub(1) & 63;
-            let trailing = 63u32.wrapping_sub(leading).wrapping_sub(significant);
-            if trailing > 63 {
-                return Err(reader.error(Fault::Rule("a window of more than 64 bits")));
-            }
-            (self.leading, self.trailing) = (leading, trailing);
-            (window << 13, used.wrapping_add(13))
-        };
-        let significant = self.significant();
-        let all = used.wrapping_add(significant);
-        let changed = if all <= 57 {
-            reader.skip(all);
-            window.wrapping_shr(64u32.wrapping_sub(significant))
-        } else {
-            reader.skip(used);
-            reader.read(significant)
-        };
-        self.bits ^= changed.wrapping_shl(self.trailing);
-        Ok(())
-    }
-
-    /// Reads what follows at `reader`.
-    #[inline(always)]
-    pub(super) fn read(&mut self, reader: &mut BitReader<'_>) -> Result<(), ChunkError> {
-        let window = reader.window();
-        self.read_from(reader, window, 0)
-    }
-
-    /// Appends `bits` behind a code of `code_bits` bits, at most 24.
-    #[inline(always)]
-    pub(super) fn write_behind<W: BitSink>(&mut self, writer: &mut W, bits: u64, code: u64, code_bits: u32) {
-        let changed = self.bits ^ bits;
-        if changed == 0 {
-            return writer.write_short(code << 1, code_bits.wrapping_add(1));
-        }
-        self.bits = bits;
-        // The window's start has five bits in the stream.
-        let leading = changed.leading_zeros().min(31);
-        let trailing = changed.trailing_zeros();
-        // Without a window `leading` is below it. Which of the two it is, follows no rule; so there is no branch to be guessed.
-        let inside = leading >= self.leading && trailing >= self.trailing;
-        // 64 does not fit into six bits and stands there as 0.
-        let significant = 64u32.wrapping_sub(leading).wrapping_sub(trailing) & 63;
-        let described = code << 13 | 0b11 << 11 | u64::from(leading << 6 | significant);
-        let code = std::hint::select_unpredictable(inside, code << 2 | 0b10, described);
-        let code_bits = code_bits.wrapping_add(std::hint::select_unpredictable(inside, 2, 13));
-        self.leading = std::hint::select_unpredictable(inside, self.leading, leading);
-        self.trailing = std::hint::select_unpredictable(inside, self.trailing, trailing);
-        let significant = self.significant();
-        let changed = changed.wrapping_shr(self.trailing);
-        let all = code_bits.wrapping_add(significant);
-        if all <= 57 {
-            writer.write_short(code.wrapping_shl(significant) | changed, all);
-        } else {
-            writer.write_short(code, code_bits);
-            writer.write(changed, significant);
-        }
-    }
-
-    /// Appends `bits`.
-    #[inline]
-    pub(super) fn write<W: BitSink>(&mut self, writer: &mut W, bits: u64) {
-        self.write_behind(writer, bits, 0, 0);
-    }
-}
-
 /// Appends the samples of a chunk to the columns.
 pub(super) fn decode(bytes: &[u8], order: Order, into: &mut Columns) -> Result<Decoded, ChunkError> {
     let start = into.len();
@@ -143,7 +31,7 @@ fn decode_in<const RISING: bool>(bytes: &[u8], into: &mut Columns) -> Result<Dec
     let source = BitSource::new(bytes);
     let mut reader = source.reader(HEADER);
     let (mut timestamp, mut delta) = (0i64, 0i64);
-    let mut value = XorValue::reading(0);
+    let mut value = ValueReader::new(0);
     let mut changes = 0i64;
     if count > 0 {
         reader.need(8 + 64)?;
@@ -213,7 +101,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<(u16, Option<(i64, i64)>), ChunkError
     reader.need(8 + 64)?;
     let first = reader.varint()?;
     reader.need(64)?;
-    let mut value = XorValue::reading(reader.read(64));
+    let mut value = ValueReader::new(reader.read(64));
     let mut timestamp = first;
     if let Some(left) = u64::from(count).checked_sub(2) {
         let mut delta = reader.uvarint()? as i64;
@@ -272,7 +160,7 @@ pub struct XorAppender {
     writer: BitWriter,
     timestamp: i64,
     delta: i64,
-    value: XorValue,
+    value: ValueWriter,
     count: u16,
 }
 
@@ -303,7 +191,7 @@ impl XorAppender {
             writer: BitWriter::new(Vec::new()),
             timestamp: i64::MIN,
             delta: 0,
-            value: XorValue::writing(0),
+            value: ValueWriter::new(0),
             count: 0,
         }
     }
@@ -339,7 +227,7 @@ impl XorAppender {
             0 => {
                 self.writer.varint(timestamp);
                 self.writer.write(value.to_bits(), 64);
-                self.value = XorValue::writing(value.to_bits());
+                self.value = ValueWriter::new(value.to_bits());
             }
             1 => {
                 self.writer.uvarint(delta as u64);
@@ -386,7 +274,7 @@ impl XorAppender {
 
 /// Writes a sample behind the first two.
 #[inline(always)]
-fn write_later<W: BitSink>(writer: &mut W, before: &mut XorValue, change: i64, bits: u64) {
+fn write_later<W: BitSink>(writer: &mut W, before: &mut ValueWriter, change: i64, bits: u64) {
     write_with_code(writer, before, change_code(change), bits);
 }
 
@@ -394,7 +282,7 @@ fn write_later<W: BitSink>(writer: &mut W, before: &mut XorValue, change: i64, b
 #[inline(always)]
 fn write_with_code<W: BitSink>(
     writer: &mut W,
-    before: &mut XorValue,
+    before: &mut ValueWriter,
     (code, code_bits): (u64, u32),
     bits: u64,
 ) {

@@ -4,7 +4,7 @@ use prom_model::STALE_NAN;
 
 use super::bits::{BitReader, BitSource};
 use super::start_time::StartTimes;
-use super::xor::XorValue;
+use super::xor::ValueReader;
 use super::{ChunkError, Columns, Decoded, Order};
 use crate::corruption::Fault;
 
@@ -39,7 +39,7 @@ fn decode_in(bytes: &[u8], order: Order, into: &mut Columns) -> Result<Decoded, 
     let stale = STALE_NAN.to_bits();
     let (mut timestamp, mut delta, mut changes) = (0i64, 0i64, 0i64);
     // The last value that was no stale marker: what changes is stored against it.
-    let mut value = XorValue::reading(0);
+    let mut value = ValueReader::new(0);
     for position in 0..usize::from(count) {
         let before = timestamp;
         let mut is_stale = false;
@@ -81,7 +81,7 @@ fn decode_in(bytes: &[u8], order: Order, into: &mut Columns) -> Result<Decoded, 
 
 /// Reads a sample from the third on: how the difference between timestamps changes, and whether it is a stale marker.
 #[inline(always)]
-fn read_sample(reader: &mut BitReader<'_>, value: &mut XorValue) -> Result<(i64, bool), ChunkError> {
+fn read_sample(reader: &mut BitReader<'_>, value: &mut ValueReader) -> Result<(i64, bool), ChunkError> {
     let window = reader.window();
     match window >> 59 {
         0b00000..=0b01111 => {
@@ -117,7 +117,7 @@ fn read_sample(reader: &mut BitReader<'_>, value: &mut XorValue) -> Result<(i64,
 
 /// Reads a value behind a timestamp of its own: unchanged, changed, or a stale marker.
 #[inline(always)]
-fn read_value(reader: &mut BitReader<'_>, value: &mut XorValue) -> Result<bool, ChunkError> {
+fn read_value(reader: &mut BitReader<'_>, value: &mut ValueReader) -> Result<bool, ChunkError> {
     let window = reader.window();
     match window >> 61 {
         0b111 => {

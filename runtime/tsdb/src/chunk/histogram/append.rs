@@ -6,7 +6,7 @@ use prom_model::{BucketIndexes, CounterResetHint, Histogram, is_stale};
 
 use super::super::bits::{BitSink, BitWriter};
 use super::super::varbit::{write_int, write_uint};
-use super::super::xor::XorValue;
+use super::super::xor::ValueWriter;
 use super::super::{
     ChunkError, CounterReset, Encoding, HistogramColumns, HistogramLayout, Order, SAMPLES_MAX,
     decode_histograms,
@@ -41,7 +41,7 @@ pub struct HistogramAppender {
     observations_delta: i64,
     zero: u64,
     zero_delta: i64,
-    sum: XorValue,
+    sum: ValueWriter,
     /// Of each bucket, positive ones first: what it has more than the one before it, and how that changed.
     buckets: Vec<(i64, i64)>,
 }
@@ -82,7 +82,7 @@ impl HistogramAppender {
             observations_delta: 0,
             zero: 0,
             zero_delta: 0,
-            sum: XorValue::writing(0),
+            sum: ValueWriter::new(0),
             buckets: Vec::new(),
         }
     }
@@ -247,7 +247,7 @@ impl HistogramAppender {
             write_uint(writer, histogram.count);
             write_uint(writer, histogram.zero_count);
             writer.write(histogram.sum.to_bits(), 64);
-            self.sum = XorValue::writing(histogram.sum.to_bits());
+            self.sum = ValueWriter::new(histogram.sum.to_bits());
             self.buckets = vec![(0, 0); self.layout.positive_buckets + self.layout.negative_buckets];
             // The layout says how many values there are, whatever the sample says.
             for (bucket, value) in self.buckets.iter_mut().zip(values.chain(iter::repeat(0))) {

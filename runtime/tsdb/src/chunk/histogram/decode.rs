@@ -5,7 +5,7 @@ use prom_model::is_stale;
 use super::super::bits::{BitReader, BitSource, WINDOW_BITS};
 use super::super::start_time::StartTimes;
 use super::super::varbit::{read_int, read_uint, short_width, sign_extend};
-use super::super::xor::XorValue;
+use super::super::xor::ValueReader;
 use super::super::{ChunkError, Decoded, Encoding, HistogramColumns, Order, decode};
 use crate::corruption::Fault;
 
@@ -168,7 +168,7 @@ fn whole<N: Whole>(
     let (positive, width) =
         (into.layout.positive_buckets, into.layout.positive_buckets + into.layout.negative_buckets);
     let (mut count, mut count_delta, mut zero, mut zero_delta) = (0u64, 0i64, 0u64, 0i64);
-    let mut sum = XorValue::reading(0);
+    let mut sum = ValueReader::new(0);
     // Of each bucket: what it has more than the one before it, and how that changed since the last sample.
     let mut differences = vec![0i64; width];
     let mut deltas = vec![0i64; width];
@@ -289,8 +289,8 @@ fn float(
     into.layout.read(&mut common.reader)?;
     let width = into.layout.positive_buckets + into.layout.negative_buckets;
     common.reader.need(64 * width as u64)?;
-    let (mut count, mut zero, mut sum) = (XorValue::reading(0), XorValue::reading(0), XorValue::reading(0));
-    let mut buckets = vec![XorValue::reading(0); width];
+    let (mut count, mut zero, mut sum) = (ValueReader::new(0), ValueReader::new(0), ValueReader::new(0));
+    let mut buckets = vec![ValueReader::new(0); width];
     for position in 0..common.count {
         let before = common.timestamp(position, order)?;
         let reader = &mut common.reader;

@@ -6,7 +6,7 @@ use prom_model::{BucketIndexes, CounterResetHint, FloatHistogram, is_stale};
 
 use super::super::bits::{BitSink, BitWriter};
 use super::super::varbit::write_int;
-use super::super::xor::XorValue;
+use super::super::xor::ValueWriter;
 use super::super::{
     ChunkError, CounterReset, Encoding, HistogramColumns, HistogramLayout, Order, SAMPLES_MAX,
     decode_float_histograms,
@@ -24,11 +24,11 @@ pub struct FloatHistogramAppender {
     count: u16,
     timestamp: i64,
     delta: i64,
-    observations: XorValue,
-    zero: XorValue,
-    sum: XorValue,
+    observations: ValueWriter,
+    zero: ValueWriter,
+    sum: ValueWriter,
     /// Positive ones first.
-    buckets: Vec<XorValue>,
+    buckets: Vec<ValueWriter>,
 }
 
 /// What comparing said.
@@ -71,9 +71,9 @@ impl FloatHistogramAppender {
             count: 0,
             timestamp: 0,
             delta: 0,
-            observations: XorValue::writing(0),
-            zero: XorValue::writing(0),
-            sum: XorValue::writing(0),
+            observations: ValueWriter::new(0),
+            zero: ValueWriter::new(0),
+            sum: ValueWriter::new(0),
             buckets: Vec::new(),
         }
     }
@@ -143,7 +143,7 @@ impl FloatHistogramAppender {
     }
 
     fn fit_counter(&self, histogram: &FloatHistogram) -> Fit {
-        let value = |value: XorValue| f64::from_bits(value.bits);
+        let value = |value: ValueWriter| f64::from_bits(value.bits);
         if self.counter_reset() == CounterReset::Gauge {
             return Fit::New { reset: false };
         }
@@ -235,10 +235,10 @@ impl FloatHistogramAppender {
             self.layout.write(writer);
             write_int(writer, timestamp);
             let width = self.layout.positive_buckets + self.layout.negative_buckets;
-            self.buckets = vec![XorValue::writing(0); width];
+            self.buckets = vec![ValueWriter::new(0); width];
             for (value, number) in totals.into_iter().chain(&mut self.buckets).zip(values) {
                 writer.write(number.to_bits(), 64);
-                *value = XorValue::writing(number.to_bits());
+                *value = ValueWriter::new(number.to_bits());
             }
         } else {
             let delta = timestamp.wrapping_sub(self.timestamp);

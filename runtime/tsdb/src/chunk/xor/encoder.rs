@@ -1,7 +1,7 @@
 //! Whole XOR chunks at once, and several of them with the same timestamps.
 
 use super::super::bits::{BitCursor, BitScratch, BitSink};
-use super::{HEADER, XorValue, change_code, write_with_code};
+use super::{HEADER, ValueWriter, change_code, write_with_code};
 
 /// Makes whole XOR chunks of columns, one after the other, in memory of its own. The bytes are those of [`XorAppender`].
 #[derive(Debug, Clone, Default)]
@@ -42,7 +42,7 @@ fn encode<'a, const N: usize>(
     let count = u16::try_from(samples).ok()?;
     let room = HEADER + 2 * 8 + 2 * 10 + samples.saturating_mul(SAMPLE_BYTES_MAX);
     let mut writers = memory.map(|memory| memory.begin(room));
-    let mut before = [XorValue::writing(0); N];
+    let mut before = [ValueWriter::new(0); N];
     let values = values.map(|values| values.get(..samples).unwrap_or_default());
     for writer in &mut writers {
         writer.write_short(count.into(), 16);
@@ -56,7 +56,7 @@ fn encode<'a, const N: usize>(
             if at == 0 {
                 writer.varint(timestamp);
                 writer.write(bits, 64);
-                *before = XorValue::writing(bits);
+                *before = ValueWriter::new(bits);
             } else {
                 writer.uvarint(delta as u64);
                 before.write(writer, bits);
