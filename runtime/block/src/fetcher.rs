@@ -10,6 +10,7 @@ mod view;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use error_kind::{ErrorKind, Kind};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -27,7 +28,7 @@ use crate::filter::{Filter, Round};
 use crate::meta::Meta;
 use crate::object::read_small;
 use crate::{MetaError, layout};
-use cache::{DiskCache, MemoryCache};
+use cache::{DiskCache, Known, MemoryCache};
 
 type Loaded = Result<Arc<Meta>, BlockError>;
 
@@ -40,11 +41,14 @@ pub struct FetcherConfig {
     pub concurrency: usize,
     /// The data directory in which `meta-syncer/` keeps a copy of every meta.json, and through which disk.
     pub cache: Option<(Arc<dyn Fs>, PathBuf)>,
+    /// Whether a meta.json that was read by one look is read again by the next, and copied to the disk only then. No checksum protects
+    /// it: a reading that went wrong would otherwise count as long as the block is there. For who acts on what it says.
+    pub read_twice: bool,
 }
 
 impl Default for FetcherConfig {
     fn default() -> Self {
-        FetcherConfig { discovery: Discovery::Concurrent, concurrency: 32, cache: None }
+        FetcherConfig { discovery: Discovery::Concurrent, concurrency: 32, cache: None, read_twice: false }
     }
 }
 
@@ -58,6 +62,7 @@ pub struct Fetcher {
     filters: Vec<Box<dyn Filter>>,
     memory: MemoryCache,
     disk: Option<DiskCache>,
+    read_twice: bool,
     metrics: FetcherMetrics,
 }
 
@@ -91,10 +96,10 @@ impl Fetcher {
         filters: Vec<Box<dyn Filter>>,
         metrics: FetcherMetrics,
     ) -> Self {
-        let FetcherConfig { discovery, concurrency, cache } = config;
+        let FetcherConfig { discovery, concurrency, cache, read_twice } = config;
         let disk = cache.map(|(fs, data_dir)| DiskCache::new(fs, data_dir));
         let (memory, concurrency) = (MemoryCache::default(), concurrency.max(1));
-        Fetcher { bucket, clock, discovery, concurrency, filters, memory, disk, metrics }
+        Fetcher { bucket, clock, discovery, concurrency, filters, memory, disk, read_twice, metrics }
     }
 
     /// Looks through the bucket once.
@@ -180,16 +185,40 @@ impl Fetcher {
 
     /// The meta.json that has these attributes in the bucket, from memory, from disk or from the bucket.
     async fn load(&self, block: BlockId, listed: Attributes) -> Result<Arc<Meta>, BlockError> {
-        if let Some(meta) = self.memory.get(block, listed) {
-            return Ok(meta);
+        let known = self.memory.get(block, listed);
+        if let Some(known) = &known
+            && known.is_certain
+        {
+            return Ok(Arc::clone(&known.meta));
         }
-        if let Some(disk) = &self.disk
+        if known.is_none()
+            && let Some(disk) = &self.disk
             && let Some(bytes) = disk.load(block, listed).await
             && let Ok(meta) = Meta::of_block(block, &bytes)
         {
-            return Ok(self.memory.put(block, listed, meta));
+            return Ok(self.memory.put(block, Known { of: listed, meta: Arc::new(meta), is_certain: true }));
         }
         self.metrics.cache_busts.inc();
+        let read = self.read(block).await;
+        let (bytes, of, meta) = match (read, &known) {
+            (Ok(read), _) => read,
+            // That it could not be read again is no reason to forget it.
+            (Err(_), Some(known)) => return Ok(Arc::clone(&known.meta)),
+            (Err(error), None) => return Err(error),
+        };
+        let before = known.map(|known| known.meta);
+        let is_certain = !self.read_twice || before.as_deref() == Some(&meta);
+        if before.is_some() && !is_certain {
+            tracing::warn!(block = %block, "meta.json says something else when it is read again");
+        }
+        if is_certain && let Some(disk) = &self.disk {
+            disk.store(block, of, bytes).await;
+        }
+        Ok(self.memory.put(block, Known { of, meta: Arc::new(meta), is_certain }))
+    }
+
+    /// Reads a meta.json from the bucket; gives what it was read of too.
+    async fn read(&self, block: BlockId) -> Result<(Bytes, Attributes, Meta), BlockError> {
         let (bytes, attributes) =
             match read_small(self.bucket.as_ref(), &layout::object(block, layout::META)).await {
                 Ok(read) => read,
@@ -198,9 +227,6 @@ impl Fetcher {
                 Err(error) => return Err(BlockError::Bucket(Arc::new(error))),
             };
         let meta = Meta::of_block(block, &bytes)?;
-        if let Some(disk) = &self.disk {
-            disk.store(block, attributes, bytes).await;
-        }
-        Ok(self.memory.put(block, attributes, meta))
+        Ok((bytes, attributes, meta))
     }
 }

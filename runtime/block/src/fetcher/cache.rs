@@ -20,19 +20,28 @@ const FOLDER: &str = "meta-syncer";
 /// Beside the copy: of which object it is.
 const VERSION: &str = "meta.json.version";
 
+/// What is known of a block.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// The object of which it was read.
+    pub(super) of: Attributes,
+    pub(super) meta: Arc<Meta>,
+    /// Whether it need not be read again.
+    pub(super) is_certain: bool,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct MemoryCache(Mutex<BTreeMap<BlockId, (Attributes, Arc<Meta>)>>);
+pub(super) struct MemoryCache(Mutex<BTreeMap<BlockId, Known>>);
 
 impl MemoryCache {
-    pub(super) fn get(&self, block: BlockId, attributes: Attributes) -> Option<Arc<Meta>> {
+    pub(super) fn get(&self, block: BlockId, attributes: Attributes) -> Option<Known> {
         let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.get(&block).filter(|(of, _)| *of == attributes).map(|(_, meta)| Arc::clone(meta))
+        cached.get(&block).filter(|known| known.of == attributes).cloned()
     }
 
-    pub(super) fn put(&self, block: BlockId, attributes: Attributes, meta: Meta) -> Arc<Meta> {
-        let meta = Arc::new(meta);
-        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.insert(block, (attributes, Arc::clone(&meta)));
+    pub(super) fn put(&self, block: BlockId, known: Known) -> Arc<Meta> {
+        let meta = Arc::clone(&known.meta);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(block, known);
         meta
     }
 

@@ -257,6 +257,46 @@ async fn a_copy_is_used_until_the_object_changes() {
     assert!(!left.contains(&id(1).to_string()), "{left:?}");
 }
 
+#[tokio::test]
+async fn what_was_read_wrongly_once_does_not_stay() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    let disk = SimFs::new();
+    let fresh = || {
+        let fs: Arc<dyn Fs> = Arc::new(disk.clone());
+        let cache = Some((fs, "/data".into()));
+        let config = FetcherConfig { cache, read_twice: true, ..FetcherConfig::default() };
+        let metrics = FetcherMetrics::register(&mut Registry::default());
+        Fetcher::new(Arc::clone(&bucket), Arc::clone(&clock) as Arc<dyn Clock>, config, Vec::new(), metrics)
+    };
+    let right = meta(id(1), 0);
+    let mut wrong = right.clone();
+    wrong.thanos.labels.insert("cluster".to_owned(), "us".to_owned());
+    // The object's size and time stay the same: only the bytes that come are other ones.
+    put_block(bucket.as_ref(), &wrong).await;
+    let fetcher = fresh();
+    assert_eq!(*fetcher.fetch().await.unwrap().metas[&id(1)], wrong);
+    put_block(bucket.as_ref(), &right).await;
+    assert_eq!(*fresh().fetch().await.unwrap().metas[&id(1)], right, "after a restart");
+    for look in 2..5 {
+        assert_eq!(*fetcher.fetch().await.unwrap().metas[&id(1)], right, "look {look}");
+    }
+    // From now on nobody asks again.
+    put_block(bucket.as_ref(), &wrong).await;
+    assert_eq!(*fetcher.fetch().await.unwrap().metas[&id(1)], right);
+    assert_eq!(*fresh().fetch().await.unwrap().metas[&id(1)], right);
+    // What cannot be read again is not forgotten.
+    put_block(bucket.as_ref(), &meta(id(2), 2)).await;
+    let fetcher = fresh();
+    fetcher.fetch().await.unwrap();
+    put(bucket.as_ref(), &layout::object(id(2), layout::META), vec![b'{'; meta_bytes(&meta(id(2), 2))]).await;
+    assert_eq!(seen(&fetcher.fetch().await.unwrap()), [id(1), id(2)]);
+}
+
+fn meta_bytes(meta: &Meta) -> usize {
+    meta.to_bytes().unwrap().len()
+}
+
 #[test]
 fn a_block_that_does_not_say_what_it_was_made_from_is_no_part_of_another() {
     assert!(is_covered(&[id(1)], &[id(1), id(2)]));

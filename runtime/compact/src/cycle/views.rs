@@ -56,6 +56,7 @@ impl Views {
             discovery: config.discovery,
             concurrency: config.meta_concurrency,
             cache: config.keep_metas.then(|| (Arc::clone(fs), config.data_dir.clone())),
+            read_twice: true,
         };
         let fetcher = Fetcher::new(Arc::clone(bucket), Arc::clone(clock), settings, filters, metrics);
         Views { fetcher, begun: AtomicU64::new(0), last: Mutex::new(None) }
