@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use block::findings::{Finding, Severity};
-use block::{Meta, View};
+use block::{BlockId, Meta, View};
 use futures::StreamExt;
-use tsdb::BlockId;
 
 use super::Compactor;
 use super::claims::Claimed;
@@ -16,7 +15,7 @@ use super::health::{LEFT_OUT, SET_ASIDE, WAITED_FOR};
 use super::outcome::{Outcome, Queue};
 use super::suspects::{During, From, Resolved};
 use super::views::{Judged, chain, index_sizes};
-use crate::plan::{Group, Halt, Job, Known, Next, groups};
+use crate::plan::{Group, Halt, Known, Next, groups};
 use crate::quarantine::{code_of_reason, commands};
 
 /// More passes than any bucket needs; what is left is done by the next run.
@@ -175,8 +174,9 @@ impl Compactor {
                 Ok(done) => done,
                 Err(failure @ JobFailure::OverBudget { .. }) => {
                     // It takes as much the next time. The others of the group need not wait for it.
-                    self.note_over_budget(&job, &failure, &mut end.outcome);
-                    excluded.extend(job.source_ids());
+                    let (blocks, queue) = (job.source_ids(), (Queue::Compaction, job.group.as_str()));
+                    self.note_over_budget(queue, &blocks, &job.group_words, &failure, &mut end.outcome);
+                    excluded.extend(blocks);
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -201,21 +201,30 @@ impl Compactor {
         Ok(group.blocks.len())
     }
 
-    fn note_over_budget(&self, job: &Job, failure: &JobFailure, outcome: &mut Outcome) {
+    /// Notes that these blocks are left as they are, as the work would take too much.
+    pub(super) fn note_over_budget(
+        &self,
+        (queue, what): (Queue, &str),
+        blocks: &[BlockId],
+        group_words: &str,
+        failure: &JobFailure,
+        outcome: &mut Outcome,
+    ) {
         let words = chain(failure);
         tracing::error!(
-            group = job.group_words,
-            groupKey = job.group,
+            queue = queue.as_str(),
+            what,
+            group = group_words,
             error = words,
-            "a compaction takes too much and is left undone"
+            "a job takes too much and is left undone"
         );
-        let finding = |block| Finding::new(block, Severity::Note, "over-budget", words.clone());
         let run = vec!["pronoiad compact --plan".to_owned()];
         let mut book = self.book();
-        for block in job.source_ids() {
-            book.block(&finding(block), Some(job.group_words.clone()), LEFT_OUT, self.now(), run.clone());
+        for block in blocks {
+            let finding = Finding::new(*block, Severity::Note, "over-budget", words.clone());
+            book.block(&finding, Some(group_words.to_owned()), LEFT_OUT, self.now(), run.clone());
         }
-        outcome.failures.push((Queue::Compaction, job.group.clone(), words));
+        outcome.failures.push((queue, what.to_owned(), words));
     }
 
     /// Looks at blocks whose metadata cannot be true before anything is done with their group.

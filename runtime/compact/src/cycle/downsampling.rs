@@ -132,6 +132,12 @@ impl Compactor {
         }
         match self.downsample_claimed(due, view, &mut outcome).await {
             Ok(()) => self.backoff().succeeded(&what),
+            Err(failure @ JobFailure::OverBudget { .. }) => {
+                // It takes as much the next time.
+                let words = group_words(view, due.block);
+                let queue = (Queue::Downsampling, what.as_str());
+                self.note_over_budget(queue, &[due.block], &words, &failure, &mut outcome);
+            }
             Err(failure) => {
                 let words = chain(&failure);
                 self.metrics.retries.inc();
@@ -159,7 +165,10 @@ impl Compactor {
                 return Ok(());
             }
         };
-        let done = self.downsample_held(due, view, &mut held, outcome).await;
+        let done = match self.room_to_downsample(meta, due.to).await {
+            Ok(_room) => self.downsample_held(due, view, &mut held, outcome).await,
+            Err(failure) => Err(failure),
+        };
         held.release().await;
         done
     }
@@ -247,16 +256,18 @@ impl Compactor {
             Trouble::Gone(_) | Trouble::Disagreement(_) => return Ok(()),
             Trouble::Failed(failure) => return Err(failure),
         };
-        let words = view.metas.get(&block).map(|meta| {
-            let group = groups([Arc::clone(meta)]);
-            group.first().map(crate::plan::Group::words).unwrap_or_default()
-        });
-        let words = words.unwrap_or_default();
+        let words = group_words(view, block);
         let during = During { from: From::Downsampling, group_words: &words, job: vec![block] };
         match self.resolve_block(block, hint, folder, held, &during, outcome).await? {
             Some(Resolved::Repaired(_) | Resolved::SetAside) | None => Ok(()),
         }
     }
+}
+
+/// The group of a block, in words.
+fn group_words(view: &View, block: BlockId) -> String {
+    let group = view.metas.get(&block).map(|meta| groups([Arc::clone(meta)]));
+    group.and_then(|groups| groups.first().map(crate::plan::Group::words)).unwrap_or_default()
 }
 
 impl std::convert::From<JobError> for Trouble {

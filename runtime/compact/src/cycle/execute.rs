@@ -12,7 +12,6 @@ use super::Compactor;
 use super::claims::{Claimed, Held};
 use super::error::JobFailure;
 use super::outcome::Outcome;
-use super::room::Taken;
 use super::sources::{confirm, explain};
 use super::trouble::Trouble;
 use crate::blocking::aside;
@@ -81,14 +80,6 @@ impl Compactor {
         drop(room);
         held.release().await;
         done
-    }
-
-    async fn room_for(&self, job: &Job) -> Result<Option<Taken>, JobFailure> {
-        if !self.room.is_bounded() {
-            return Ok(None);
-        }
-        let needs = self.estimate(job).await?;
-        self.room.take(needs).await.map(Some)
     }
 
     async fn execute_in(

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use block::{DeletionDecision, Resolution, StoreTime, View, decide_deletion};
+use block::{DeletionDecision, StoreTime, View, decide_deletion};
 
 use super::Compactor;
 use super::error::QueueError;
 use super::views::{Judged, index_sizes};
-use crate::estimate::{self, SourceSize};
 use crate::plan::{Deletion, Known, Outlook, PlanReport, PlannedWork, groups};
 
 impl Compactor {
@@ -38,13 +37,9 @@ impl Compactor {
         for due in due {
             let Some(meta) = view.metas.get(&due.block) else { continue };
             let mut work = PlannedWork::of_downsampling(meta, due.to);
-            if let Some(size) = SourceSize::of(meta) {
-                let ms = |resolution: Resolution| u64::try_from(resolution.0).unwrap_or(0);
-                let (from, to) = (ms(meta.thanos.downsample.resolution), ms(due.to));
-                let estimate = estimate::downsample(&size, from, to, self.config.memory_bytes);
-                // The source is downloaded first.
-                let disk = estimate.disk_bytes.saturating_add(size.bytes());
-                (work.memory_bytes, work.disk_bytes) = (Some(estimate.memory_bytes), Some(disk));
+            if let Ok(estimate) = self.estimate_downsampling(meta, due.to).await {
+                (work.memory_bytes, work.disk_bytes) =
+                    (Some(estimate.memory_bytes), Some(estimate.disk_bytes));
             }
             report.downsamplings.push(work);
         }

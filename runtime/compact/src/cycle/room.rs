@@ -1,7 +1,8 @@
-//! Room for jobs: what a job takes at most is known before it begins, and is reserved.
+//! Room for jobs, of compaction and of downsampling: what a job takes at most is known before it begins, and is reserved.
 
 use std::sync::Arc;
 
+use block::{Meta, Resolution};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Compactor;
@@ -79,14 +80,31 @@ async fn take(
 }
 
 impl Compactor {
-    /// What a job takes at most.
+    /// Waits for the room that a compaction takes at most; `None` where nothing is bounded.
+    pub(super) async fn room_for(&self, job: &Job) -> Result<Option<Taken>, JobFailure> {
+        if !self.room.is_bounded() {
+            return Ok(None);
+        }
+        self.room.take(self.estimate(job).await?).await.map(Some)
+    }
+
+    /// As [`Compactor::room_for`], to downsample a block.
+    pub(super) async fn room_to_downsample(
+        &self,
+        source: &Meta,
+        to: Resolution,
+    ) -> Result<Option<Taken>, JobFailure> {
+        if !self.room.is_bounded() {
+            return Ok(None);
+        }
+        self.room.take(self.estimate_downsampling(source, to).await?).await.map(Some)
+    }
+
+    /// What a compaction takes at most.
     pub(super) async fn estimate(&self, job: &Job) -> Result<Estimate, JobFailure> {
         let mut sizes = Vec::with_capacity(job.sources.len());
         for meta in &job.sources {
-            sizes.push(match SourceSize::of(meta) {
-                Some(size) => size,
-                None => SourceSize::read(self.bucket.as_ref(), meta).await?,
-            });
+            sizes.push(self.size(meta).await?);
         }
         let mut estimate =
             estimate::merge(&sizes, self.config.memory_bytes, self.ahead_bytes(job.sources.len()));
@@ -95,5 +113,26 @@ impl Compactor {
             estimate.disk_bytes = estimate.disk_bytes.saturating_add(sources);
         }
         Ok(estimate)
+    }
+
+    /// What the downsampling of a block takes at most, which is downloaded first.
+    pub(super) async fn estimate_downsampling(
+        &self,
+        source: &Meta,
+        to: Resolution,
+    ) -> Result<Estimate, JobFailure> {
+        let size = self.size(source).await?;
+        let ms = |resolution: Resolution| u64::try_from(resolution.0).unwrap_or(0);
+        let from = ms(source.thanos.downsample.resolution);
+        let mut estimate = estimate::downsample(&size, from, ms(to), self.config.memory_bytes);
+        estimate.disk_bytes = estimate.disk_bytes.saturating_add(size.bytes());
+        Ok(estimate)
+    }
+
+    async fn size(&self, meta: &Meta) -> Result<SourceSize, JobFailure> {
+        match SourceSize::of(meta) {
+            Some(size) => Ok(size),
+            None => Ok(SourceSize::read(self.bucket.as_ref(), meta).await?),
+        }
     }
 }

@@ -198,6 +198,31 @@ async fn a_job_that_takes_too_much_is_named_and_left_undone() {
 }
 
 #[tokio::test]
+async fn a_downsampling_that_takes_too_much_is_named_and_left_undone() {
+    let clock = clock();
+    let bucket = memory(&clock);
+    put_block(bucket.as_ref(), &Made { cluster: "us", ..Made::new(21, 0, 48) }).await;
+    five(bucket.as_ref()).await;
+    let unbounded = compactor_on(&bucket, &clock, config("/data"));
+    let plan = unbounded.plan().await.unwrap();
+    let needs = plan.downsamplings[0].disk_bytes.unwrap();
+    let bounded = |bytes: u64| CompactorConfig { disk_bytes_max: Some(bytes), ..config("/data") };
+    let compactor = compactor_on(&bucket, &clock, bounded(needs - 1));
+    let outcome = compactor.run_once().await;
+    assert_eq!(outcome.failures.len(), 1, "{outcome:?}");
+    let (_, what, words) = &outcome.failures[0];
+    assert_eq!(what, &format!("downsample {}", id(21)));
+    assert_eq!(words, &format!("the job takes {needs} bytes of disk, and may take {}", needs - 1));
+    assert!(outcome.downsampled.is_empty());
+    let health = compactor.health();
+    assert_eq!((health.blocks[0].block, health.blocks[0].code.as_str()), (id(21), "over-budget"));
+    // Other work goes on, and the block is downsampled once it may take as much.
+    assert_eq!(outcome.compacted.len(), 1);
+    let outcome = compactor_on(&bucket, &clock, bounded(needs)).run_once().await;
+    assert_eq!(outcome.downsampled.len(), 2, "to five minutes and to an hour: {outcome:?}");
+}
+
+#[tokio::test]
 async fn a_plan_tells_all_and_changes_nothing() {
     let clock = clock();
     let bucket = memory(&clock);
