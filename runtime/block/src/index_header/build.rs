@@ -1,6 +1,7 @@
 //! Copies the parts of an index out of a bucket.
 
-use std::io::{self, Write};
+use std::io;
+use std::mem::take;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +69,9 @@ impl Kind for IndexHeaderError {
 
 /// Builds the index-header of a block: under another name first, then renamed.
 ///
+/// It is not synced: a loss of power may leave a part of it, but whoever opens it checks all of it, and builds it again. With
+/// thousands of blocks, waiting for the disk after each would be most of a first start.
+///
 /// # Errors
 /// See [`IndexHeaderError`].
 pub async fn build(
@@ -97,36 +101,68 @@ async fn build_as(
     let index = RemoteIndex { bucket, block, name: &name };
     let size = bucket.attributes(&name).await.map_err(|source| index.failed(source))?.size;
     let (version, toc) = index.frame(size).await?;
-    let local = |source| IndexHeaderError::Local { block, source };
-    let (create_fs, create_path) = (Arc::clone(fs), unfinished.to_owned());
-    let created = on_disk(move || {
-        if let Some(folder) = create_path.parent() {
-            create_fs.create_dir_all(folder)?;
-        }
-        create_fs.create(&create_path)
-    });
-    let file = created.await.map_err(local)?;
-
-    let mut header = Vec::new();
-    put_u32(&mut header, MAGIC);
-    header.extend([VERSION, version]);
-    put_u64(&mut header, toc.postings_table);
-    let file = write(file, header.into()).await.map_err(local)?;
-    let file = index.copy(file, toc.symbols, toc.series).await?;
-    let file = index.copy(file, toc.postings_table, size).await?;
+    let mut file = Growing { fs, path: unfinished, file: None, waiting: Vec::new() };
+    put_u32(&mut file.waiting, MAGIC);
+    file.waiting.extend([VERSION, version]);
+    put_u64(&mut file.waiting, toc.postings_table);
+    index.copy(&mut file, toc.symbols, toc.series).await?;
+    index.copy(&mut file, toc.postings_table, size).await?;
     let mut end = Vec::new();
     put_u64(&mut end, HEADER_BYTES);
     put_u64(&mut end, HEADER_BYTES + (toc.series - toc.symbols));
     let sum = crc32c(&end);
     put_u32(&mut end, sum);
-    let mut file = write(file, end.into()).await.map_err(local)?;
-    let (fs, path, unfinished) = (Arc::clone(fs), path.to_owned(), unfinished.to_owned());
-    let done = on_disk(move || {
-        file.sync()?;
-        drop(file);
-        fs.rename(&unfinished, &path)
-    });
-    done.await.map_err(local)
+    file.waiting.append(&mut end);
+    file.finish(path).await.map_err(|source| IndexHeaderError::Local { block, source })
+}
+
+/// A file that is written in few steps, a small one in a single one.
+struct Growing<'a> {
+    fs: &'a Arc<dyn Fs>,
+    path: &'a Path,
+    /// None before the first bytes go to the disk.
+    file: Option<Box<dyn FileWrite>>,
+    waiting: Vec<u8>,
+}
+
+impl Growing<'_> {
+    /// Appends bytes; they may wait for more.
+    async fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() as u64 >= PART_BYTES {
+            let write = self.write();
+            self.file = Some(on_disk(write).await?);
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, and gives the file its name.
+    async fn finish(mut self, name: &Path) -> io::Result<()> {
+        let (fs, path, name) = (Arc::clone(self.fs), self.path.to_owned(), name.to_owned());
+        let write = self.write();
+        on_disk(move || {
+            write()?;
+            fs.rename(&path, &name)
+        })
+        .await
+    }
+
+    /// What is to be done on the disk: the file is made first where there is none.
+    fn write(&mut self) -> impl FnOnce() -> io::Result<Box<dyn FileWrite>> + Send + 'static {
+        let (fs, path) = (Arc::clone(self.fs), self.path.to_owned());
+        let (file, bytes) = (self.file.take(), take(&mut self.waiting));
+        move || {
+            let mut file = match file {
+                Some(file) => file,
+                None => {
+                    path.parent().map_or(Ok(()), |folder| fs.create_dir_all(folder))?;
+                    fs.create(&path)?
+                }
+            };
+            file.write_all(&bytes)?;
+            Ok(file)
+        }
+    }
 }
 
 struct RemoteIndex<'a> {
@@ -169,25 +205,16 @@ impl RemoteIndex<'_> {
     }
 
     /// Appends the bytes of a range to a file.
-    async fn copy(
-        &self,
-        mut file: Box<dyn FileWrite>,
-        from: u64,
-        to: u64,
-    ) -> Result<Box<dyn FileWrite>, IndexHeaderError> {
+    async fn copy(&self, file: &mut Growing<'_>, from: u64, to: u64) -> Result<(), IndexHeaderError> {
         let mut at = from;
         while at < to {
             let bytes = self.range(at, PART_BYTES.min(to - at)).await?;
             at += bytes.len() as u64;
-            let written = write(file, bytes).await;
-            file = written.map_err(|source| IndexHeaderError::Local { block: self.block, source })?;
+            let pushed = file.push(&bytes).await;
+            pushed.map_err(|source| IndexHeaderError::Local { block: self.block, source })?;
         }
-        Ok(file)
+        Ok(())
     }
-}
-
-async fn write(mut file: Box<dyn FileWrite>, bytes: Bytes) -> io::Result<Box<dyn FileWrite>> {
-    on_disk(move || file.write_all(&bytes).map(|()| file)).await
 }
 
 /// The first and the last bytes of an index.

@@ -167,3 +167,20 @@ async fn a_store_that_fails_gives_no_wrong_header() {
     }
     assert!(built > 0 && refused > 0, "{built} built, {refused} refused");
 }
+
+/// A header is not synced: what a loss of power leaves of it is either all of it, or is built again.
+#[tokio::test]
+async fn a_header_that_a_loss_of_power_tore_is_built_again() {
+    let path = Path::new("/data/index-header");
+    let good = good_header(100).await;
+    let mut torn = 0;
+    for seed in 0..50 {
+        let (disk, bucket, block) = header_of(index(100)).await;
+        disk.crash(seed);
+        torn += usize::from(disk.contents(path).ok().is_none_or(|left| left != good));
+        let fs: Arc<dyn Fs> = Arc::new(disk.clone());
+        IndexHeader::open_or_build(bucket.as_ref(), block, &fs, path).await.unwrap();
+        assert_eq!(disk.contents(path).unwrap(), good, "seed {seed}");
+    }
+    assert!(torn > 0);
+}

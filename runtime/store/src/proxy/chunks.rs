@@ -117,6 +117,7 @@ fn compare(one: &AggrChunk, two: &AggrChunk) -> Ordering {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use proptest::prelude::*;
     use storeapi::Parts;
 
     use super::*;
@@ -173,5 +174,44 @@ mod tests {
         chunks.push(with_hash(b"b"));
         unite(&mut chunks);
         assert_eq!(chunks, [with_hash(b"a"), with_hash(b"b")]);
+    }
+
+    fn chunk() -> impl Strategy<Value = AggrChunk> {
+        (0i64..40, 0i64..4, 0u16..400, any::<bool>()).prop_map(|(start, length, content, is_hashed)| {
+            let data = Bytes::copy_from_slice(&content.to_le_bytes());
+            let chunk = AggrChunk::raw(start, start + length, Chunk::hashed(Chunk::XOR, data));
+            if is_hashed { chunk } else { unhashed(chunk) }
+        })
+    }
+
+    /// Chunks of an answer, which is sorted or not.
+    fn answer() -> impl Strategy<Value = Vec<AggrChunk>> {
+        (prop::collection::vec(chunk(), 0..50), any::<bool>()).prop_map(|(mut chunks, is_sorted)| {
+            if is_sorted {
+                chunks.sort_by(compare);
+            }
+            chunks
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn two_answers_are_united_as_if_all_were_compared_with_all(
+            one in answer(),
+            two in answer(),
+        ) {
+            let mut expected: Vec<AggrChunk> = Vec::new();
+            for chunk in one.iter().chain(&two) {
+                if !expected.iter().any(|known| same(known, chunk)) {
+                    expected.push(chunk.clone());
+                }
+            }
+            expected.sort_by(compare);
+            let mut united = one;
+            united.extend(two);
+            let is_left_alone = is_in_order_and_apart(&united);
+            unite(&mut united);
+            prop_assert!(is_left_alone || united == expected);
+        }
     }
 }

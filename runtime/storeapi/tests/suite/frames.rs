@@ -1,5 +1,7 @@
 //! Frames of `Series`: what is written is read again, shared and not copied, and nothing that comes in does harm.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
@@ -31,6 +33,12 @@ fn series() -> impl Strategy<Value = Series> {
     })
 }
 
+type LabelTexts = BTreeMap<String, String>;
+
+fn label_texts(name: &'static str, value: &'static str) -> impl Strategy<Value = LabelTexts> {
+    prop::collection::btree_map(name, value, 0..5)
+}
+
 fn frame() -> impl Strategy<Value = SeriesFrame> {
     prop_oneof![
         series().prop_map(SeriesFrame::Series),
@@ -58,11 +66,17 @@ proptest! {
     }
 
     #[test]
-    fn the_order_is_that_of_label_sets(one in series(), two in series()) {
-        let pairs = |series: &Series| -> Vec<_> {
-            series.labels.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+    fn the_order_is_that_of_label_sets(
+        both in label_texts("a[a-h]", "[a-c]{0,2}|x{1,60}"),
+        one in label_texts("b[a-c]?", "[a-c]{0,2}|x{1,60}"),
+        two in label_texts("b[a-c]?", "[a-c]{0,2}|x{1,60}"),
+    ) {
+        let all = |own: &LabelTexts| -> LabelTexts { both.clone().into_iter().chain(own.clone()).collect() };
+        let (one, two) = (all(&one), all(&two));
+        let bytes = |texts: &LabelTexts| {
+            LabelBytes::from_pairs(texts.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
         };
-        prop_assert_eq!(one.labels.cmp(&two.labels), pairs(&one).cmp(&pairs(&two)));
+        prop_assert_eq!(bytes(&one).cmp(&bytes(&two)), one.iter().cmp(two.iter()));
     }
 }
 
