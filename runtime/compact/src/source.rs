@@ -6,6 +6,7 @@
 
 mod windows;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use block::{BlockId, Meta, layout};
@@ -91,21 +92,27 @@ impl OpenSource {
     pub async fn open(bucket: &BucketRef, meta: &Meta, memory_bytes: u64) -> Result<Self, OpenError> {
         let block = meta.block.ulid;
         let failed = |source| OpenError::Bucket { block, source };
-        let mut names: Vec<String> = Vec::new();
+        let mut listed: BTreeSet<String> = BTreeSet::new();
         let mut entries = bucket.list(&layout::folder(block), Listing::Recursive);
         while let Some(entry) = entries.try_next().await.map_err(failed)? {
-            names.extend(layout::block_of(&entry.name).map(|(_, path)| path.to_owned()));
+            listed.extend(layout::block_of(&entry.name).map(|(_, path)| path.to_owned()));
         }
         drop(entries);
-        names.retain(|path| path == INDEX_FILE || path == TOMBSTONES_FILE || is_segment(path));
-        names.sort_unstable();
-        names.dedup();
-        let asked = names.iter().map(|path| async {
-            let attributes = bucket.attributes(&layout::object(block, path)).await.map_err(failed)?;
-            Ok::<_, OpenError>((path.clone(), attributes))
+        listed.retain(|path| path == INDEX_FILE || path == TOMBSTONES_FILE || is_segment(path));
+        // A listing may be older than an object: what is not in it is asked for before it is said not to be there.
+        let described = meta.thanos.files.iter().map(|file| file.rel_path.as_str());
+        let expected = described.filter(|path| is_segment(path)).chain([INDEX_FILE]);
+        let names: BTreeSet<&str> = listed.iter().map(String::as_str).chain(expected).collect();
+        let asked = names.into_iter().map(|path| async {
+            match bucket.attributes(&layout::object(block, path)).await {
+                Ok(attributes) => Ok(Some((path.to_owned(), attributes))),
+                Err(BucketError::NotFound { .. }) if !listed.contains(path) => Ok(None),
+                Err(source) => Err(failed(source)),
+            }
         });
-        let attributes: Vec<(String, Attributes)> =
-            futures::stream::iter(asked).buffered(ASKED_AT_ONCE).try_collect().await?;
+        let asked = futures::stream::iter(asked).buffered(ASKED_AT_ONCE);
+        let attributes: Vec<Option<(String, Attributes)>> = asked.try_collect().await?;
+        let attributes: Vec<(String, Attributes)> = attributes.into_iter().flatten().collect();
         compare(meta, &attributes)?;
         let windows = Arc::new(Windows::new(Arc::clone(bucket), Handle::current(), memory_bytes));
         let stored = |path: &str| {

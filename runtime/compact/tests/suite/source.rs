@@ -142,6 +142,19 @@ async fn a_bucket_that_fails_is_told_from_a_block_that_is_damaged() {
 }
 
 #[tokio::test]
+async fn a_listing_without_an_object_does_not_mean_that_it_is_gone() {
+    let (bucket, _, meta, _) = block().await;
+    for entries in [1, 1_000] {
+        let faulty = Faulty::new(bucket.clone(), Script::once(1, Fault::ListPageLost)).with_page(entries);
+        let faulty = Arc::new(faulty);
+        let bucket: BucketRef = faulty.clone();
+        let source = OpenSource::open(&bucket, &meta, 4 << 20).await.unwrap();
+        assert_eq!(faulty.log()[0].fault, Some(Fault::ListPageLost));
+        scan_remote(source.block).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_is_written_anew_meanwhile_is_noticed() {
     let (bucket, clock, meta, _) = block().await;
     let bucket: BucketRef = bucket;

@@ -12,9 +12,10 @@ use block::{
 use compact::cycle::{CompactMetrics, Compactor, CompactorConfig, Outcome, Parts};
 use compact::downsample::DownsampleMetrics;
 use compact::lease::{LeaseConfig, Leases};
+use compact::quarantine::EVIDENCE;
 use futures::TryStreamExt;
 use futures::future::join_all;
-use objstore::{Bucket, BucketRef, Chance, Entry, Listing, Memory};
+use objstore::{Bucket, BucketRef, Chance, Entry, Listing, Memory, read_all};
 use prom_model::{Clock, PromDuration};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
@@ -323,6 +324,7 @@ pub(super) async fn drain(watch: &Arc<Watch>, process: &Process, retention: Rete
     broken.extend(overlaps(&watch.live()));
     broken.extend(litter(watch, &process.disk).await);
     if !broken.is_empty() {
+        broken.extend(evidence(watch).await);
         broken.push(format!("before: {before:#?}, then {cycles:#?}, in the end {:#?}", watch.described()));
     }
     broken
@@ -369,6 +371,18 @@ async fn litter(watch: &Watch, disk: &SimFs) -> Vec<String> {
         litter.extend(files_below(disk, &Path::new(DATA).join(folder)));
     }
     litter.into_iter().map(|name| format!("{name} lies about")).collect()
+}
+
+/// Why blocks were set aside.
+async fn evidence(watch: &Watch) -> Vec<String> {
+    let mut found = Vec::new();
+    for block in watch.live() {
+        let name = layout::object(block.id(), EVIDENCE);
+        if let Ok(bytes) = read_all(watch, &name, 1 << 20).await {
+            found.push(format!("{name}: {}", String::from_utf8_lossy(&bytes)));
+        }
+    }
+    found
 }
 
 fn files_below(disk: &SimFs, folder: &Path) -> Vec<String> {
