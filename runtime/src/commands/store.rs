@@ -111,6 +111,7 @@ impl Flags {
             discovery,
             concurrency: blocks.meta_concurrency.max(1),
             cache: Some((fs, blocks.data_dir.clone())),
+            ..FetcherConfig::default()
         };
         Ok(Fetcher::new(Arc::clone(bucket), clock, config, filters, FetcherMetrics::register(registry)))
     }
