@@ -40,13 +40,8 @@ impl HeaderSlot {
         HeaderSlot { block, bucket, fs, path, clock, metrics, open, used }
     }
 
-    /// Makes the file unless one is there; whether it can be used is seen when it is opened.
-    pub(super) async fn prepare(&self) -> Result<(), IndexHeaderError> {
-        let (fs, path) = (Arc::clone(&self.fs), self.path.clone());
-        let there = tokio::task::spawn_blocking(move || fs.stat(&path).is_ok_and(|entry| entry.size > 0));
-        if there.await.unwrap_or(false) {
-            return Ok(());
-        }
+    /// Makes the file.
+    pub(super) async fn make(&self) -> Result<(), IndexHeaderError> {
         let start = self.clock.now();
         index_header::build(self.bucket.as_ref(), self.block, &self.fs, &self.path).await?;
         self.metrics.download.observe(self.clock.now().since(start).as_secs_f64());

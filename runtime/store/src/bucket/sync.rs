@@ -1,6 +1,6 @@
 //! Which blocks are served: what the fetcher sees, with an index-header for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -76,12 +76,14 @@ impl BucketStore {
         let (parts, config) = (&self.0.parts, &self.0.config);
         let view = parts.fetcher.fetch().await?;
         let state = self.state();
-        let fresh = view.metas.iter().filter(|(id, _)| !state.blocks.contains_key(id));
+        let fresh: Vec<(&BlockId, &Arc<Meta>)> =
+            view.metas.iter().filter(|(id, _)| !state.blocks.contains_key(id)).collect();
+        let have_header = self.with_header(fresh.iter().map(|(id, _)| **id).collect()).await;
         let load = |(id, meta): (&BlockId, &Arc<Meta>)| -> BoxFuture<'_, (BlockId, Option<Arc<Block>>)> {
-            let (id, meta) = (*id, Arc::clone(meta));
-            Box::pin(async move { (id, self.load(meta).await) })
+            let (id, meta, has_header) = (*id, Arc::clone(meta), have_header.contains(id));
+            Box::pin(async move { (id, self.load(meta, has_header).await) })
         };
-        let loads: Vec<_> = fresh.map(load).collect();
+        let loads: Vec<_> = fresh.into_iter().map(load).collect();
         let loaded: Vec<(BlockId, Option<Arc<Block>>)> =
             futures::stream::iter(loads).buffer_unordered(config.sync_concurrency.max(1)).collect().await;
         let mut blocks: BTreeMap<BlockId, Arc<Block>> = BTreeMap::new();
@@ -113,11 +115,23 @@ impl BucketStore {
         }
     }
 
-    async fn load(&self, meta: Arc<Meta>) -> Option<Arc<Block>> {
+    /// Of these blocks, those of which there is an index-header on the disk: whether it can be used is seen when it is opened.
+    async fn with_header(&self, blocks: Vec<BlockId>) -> BTreeSet<BlockId> {
+        let (fs, folder) = (Arc::clone(&self.0.parts.fs), self.0.config.data_dir.clone());
+        let is_there = move |id: &BlockId| {
+            let path = folder.join(id.to_string()).join(layout::INDEX_HEADER);
+            fs.stat(&path).is_ok_and(|entry| entry.size > 0)
+        };
+        // All in one step: a step for each would take longer than the look itself.
+        let looked = tokio::task::spawn_blocking(move || blocks.into_iter().filter(is_there).collect());
+        looked.await.unwrap_or_default()
+    }
+
+    async fn load(&self, meta: Arc<Meta>, has_header: bool) -> Option<Arc<Block>> {
         let (parts, id) = (&self.0.parts, meta.id());
         let start = parts.clock.now();
         parts.metrics.block_loads.inc();
-        let loaded = self.try_load(meta).await;
+        let loaded = self.try_load(meta, has_header).await;
         let elapsed = Duration::from_secs_f64(parts.clock.now().since(start).as_secs_f64().max(0.0));
         match loaded {
             Ok(block) => {
@@ -135,7 +149,7 @@ impl BucketStore {
         }
     }
 
-    async fn try_load(&self, meta: Arc<Meta>) -> Result<Block, LoadError> {
+    async fn try_load(&self, meta: Arc<Meta>, has_header: bool) -> Result<Block, LoadError> {
         let (parts, config, id) = (&self.0.parts, &self.0.config, meta.id());
         let resolution = meta.thanos.downsample.resolution.0;
         if !RESOLUTIONS.contains(&resolution) {
@@ -145,8 +159,8 @@ impl BucketStore {
         let (bucket, fs, clock) =
             (Arc::clone(&parts.bucket), Arc::clone(&parts.fs), Arc::clone(&parts.clock));
         let header = HeaderSlot::new(id, bucket, fs, path, clock, parts.metrics.headers.clone());
-        if !config.lazy_download {
-            header.prepare().await?;
+        if !config.lazy_download && !has_header {
+            header.make().await?;
         }
         Ok(Block::new(meta, header))
     }
