@@ -5,6 +5,7 @@
 //! however many large ones there are.
 
 mod cost;
+mod threads;
 mod times;
 mod turns;
 
@@ -21,7 +22,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::turns::{Class, Turn, Turns};
+use self::threads::Threads;
+pub(crate) use self::turns::Turn;
+use self::turns::{Class, Turns};
 use crate::gate::Gate;
 use crate::json::Timings;
 
@@ -53,6 +56,7 @@ pub struct Evaluator {
     medium_places: Arc<Semaphore>,
     large_places: Arc<Semaphore>,
     turns: Arc<Turns>,
+    threads: Arc<Threads>,
     budget: Budget,
     large_budget: Budget,
 }
@@ -101,15 +105,26 @@ pub(crate) struct Means {
 pub(crate) struct Evaluated {
     pub(crate) answer: Answer,
     pub(crate) timings: Timings,
+    /// Until the answer is written, too, long queries wait for a short one.
+    pub(crate) turn: Arc<Turn>,
 }
 
 /// Ends a query when the one who waits for it is gone.
-struct CancelOnDrop(Cancel, CancellationToken);
+struct CancelOnDrop {
+    cancel: Cancel,
+    ended: CancellationToken,
+    turns: Arc<Turns>,
+    /// It has ended already.
+    done: bool,
+}
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.cancel();
-        self.1.cancel();
+        self.ended.cancel();
+        if !self.done {
+            self.cancel.cancel();
+            self.turns.look();
+        }
     }
 }
 
@@ -136,6 +151,7 @@ impl Evaluator {
             medium_places: Arc::new(Semaphore::new(LARGE_PLACES.min(limits.concurrency_max.max(1)))),
             large_places: Arc::new(Semaphore::new(LARGE_PLACES.min(limits.concurrency_max.max(1)))),
             turns: Turns::new(options.workers),
+            threads: Arc::default(),
             // A quarter is always left for the others.
             large_budget: budget.child("memory for large queries", limits.memory_max / 4 * 3),
             budget,
@@ -167,6 +183,9 @@ impl Evaluator {
         catalog: Arc<dyn Catalog>,
     ) -> Result<Evaluated, Unanswered> {
         let at = Instant::now();
+        let cancel = Cancel::default();
+        // Long ones make room already while this one is looked at.
+        let mut turn = self.turns.begin(cancel.clone());
         let timeout = self.timeout(&question);
         let prepared = self.prepare(&question)?;
         let class = self.class(&question, catalog).await;
@@ -176,6 +195,9 @@ impl Evaluator {
             Class::Medium => (&self.medium_places, &self.large_budget),
             Class::Long => (&self.large_places, &self.large_budget),
         };
+        if class != Class::Short {
+            turn.leave();
+        }
         let place = match tokio::time::timeout(asked.left(), Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(Unanswered::Ended),
@@ -184,8 +206,7 @@ impl Evaluator {
         let ended = CancellationToken::new();
         let means =
             Means { budget: all.child("memory for one query", all.limit() / 4 * 3), ended, times: None };
-        let cancel = Cancel::default();
-        let turn = self.turns.begin(class, Some(place), cancel.clone());
+        turn.start(class, Some(place));
         self.run(prepared, &question, asked, means, turn, cancel, source).await
     }
 
@@ -197,6 +218,8 @@ impl Evaluator {
         open: impl FnOnce(&Means) -> Arc<dyn SeriesSource>,
     ) -> Result<Evaluated, Unanswered> {
         let at = Instant::now();
+        let cancel = Cancel::default();
+        let mut turn = self.turns.begin(cancel.clone());
         let timeout = self.timeout(&question);
         let prepared = self.prepare(&question)?;
         let asked = Asked { at, preparation: at.elapsed(), timeout };
@@ -208,8 +231,7 @@ impl Evaluator {
         let budget = self.budget.child("memory for one query", self.budget.limit() / 4 * 3);
         let means = Means { budget, ended: CancellationToken::new(), times: self.times(&question) };
         let source = open(&means);
-        let cancel = Cancel::default();
-        let turn = self.turns.begin(Class::Short, None, cancel.clone());
+        turn.start(Class::Short, None);
         self.run(prepared, &question, asked, means, turn, cancel, source).await
     }
 
@@ -250,15 +272,13 @@ impl Evaluator {
             stopwatch: question.analyze.then(|| Stopwatch::new(move || begun.elapsed())),
             ..Control::unlimited(Arc::clone(&self.clock))
         };
-        let _gone = CancelOnDrop(cancel, ended.clone());
+        let turns = Arc::clone(&self.turns);
+        let mut gone = CancelOnDrop { cancel, ended: ended.clone(), turns, done: false };
         let (sender, evaluation) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
-        // A thread of its own, which ends with the query: its priority may sink for good.
-        let thread = std::thread::Builder::new().name("query".to_owned()).stack_size(promql::STACK_BYTES);
-        let thread = thread.spawn(move || {
+        let thread = self.threads.run(move || {
             let _entered = runtime.enter();
             let answer = prepared.run(source, control);
-            drop(turn);
             // Nobody takes the answer of a query whose client is gone.
             let _ = sender.send(answer);
         });
@@ -275,6 +295,7 @@ impl Evaluator {
                 (evaluation.await, true)
             }
         };
+        gone.done = true;
         let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
         match outcome {
             Ok(Ok(answer)) => {
@@ -283,7 +304,7 @@ impl Evaluator {
                     queue: seconds(queue),
                     evaluation: seconds(begun.elapsed()),
                 };
-                Ok(Evaluated { answer, timings })
+                Ok(Evaluated { answer, timings, turn })
             }
             Ok(Err(_)) if late => Err(Unanswered::Failed(QueryError::TimedOut)),
             Ok(Err(error)) => Err(Unanswered::Failed(error)),

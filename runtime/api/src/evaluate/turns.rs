@@ -1,6 +1,6 @@
 //! Long queries wait for short ones, between two pieces of their work, and give way to them within.
 
-mod priority;
+pub(super) mod priority;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 const SHORT: Duration = Duration::from_millis(30);
 /// A query that has run for so long waits for all others.
 const MEDIUM: Duration = Duration::from_secs(1);
-/// So often one who waits looks whether it was cancelled.
-const LOOK: Duration = Duration::from_millis(5);
+/// So often one who waits shows up.
+const LOOK: Duration = Duration::from_millis(20);
 /// No wait lasts longer: what is never short still goes on.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
@@ -41,7 +41,7 @@ struct Known {
 
 /// The queries that are evaluated now.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     running: Mutex<BTreeMap<u64, Known>>,
     changed: Condvar,
     next: AtomicU64,
@@ -56,18 +56,28 @@ impl Turns {
         Arc::new(Turns { running, changed, next, width: width.max(1) })
     }
 
-    /// A query begins; its class never becomes a shorter one. What was taken for a short one gives its place back when it turns out to be none.
-    pub(super) fn begin(
-        self: &Arc<Self>,
-        least: Class,
-        place: Option<OwnedSemaphorePermit>,
-        cancel: Cancel,
-    ) -> Turn {
+    /// A query has come, and is thought to be short until it starts.
+    pub(super) fn begin(self: &Arc<Self>, cancel: Cancel) -> Turn {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
-        self.lock().insert(id, Known { class: least, seen: begun });
-        let (passed, ran, place) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(place));
-        Turn { turns: Arc::clone(self), id, least, begun, passed, ran, place, cancel }
+        self.lock().insert(id, Known { class: Class::Short, seen: begun });
+        let (passed, ran, place) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(None));
+        Turn { turns: Arc::clone(self), id, least: Class::Short, begun, passed, ran, place, cancel }
+    }
+
+    /// Waits while short queries are there, not for ever.
+    pub(crate) async fn give_way(&self) {
+        let begun = Instant::now();
+        let short = |known: &Known| known.class == Class::Short && known.seen.elapsed() < SHORT;
+        while begun.elapsed() < WAIT_MAX && self.lock().values().any(short) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Lets all who wait look again: one of them was cancelled.
+    pub(super) fn look(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
@@ -77,7 +87,7 @@ impl Turns {
 
 /// The place of one query among the others; it leaves when this is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     turns: Arc<Turns>,
     id: u64,
     least: Class,
@@ -95,6 +105,26 @@ fn micros(time: Duration) -> u64 {
 }
 
 impl Turn {
+    /// This query and all others.
+    pub(crate) fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.turns)
+    }
+
+    /// The query waits for a place: nobody waits for it.
+    pub(super) fn leave(&self) {
+        self.turns.lock().remove(&self.id);
+        self.turns.changed.notify_all();
+    }
+
+    /// The query runs from now on; its class never becomes a shorter one than `least`. What was taken for a short one gives its
+    /// place back when it turns out to be none.
+    pub(super) fn start(&mut self, least: Class, place: Option<OwnedSemaphorePermit>) {
+        self.least = least;
+        self.place = Mutex::new(place);
+        self.turns.lock().insert(self.id, Known { class: least, seen: Instant::now() });
+        self.passed.store(micros(self.begun.elapsed()), Ordering::Relaxed);
+    }
+
     /// Takes down that it runs.
     fn class(&self) -> Class {
         let now = micros(self.begun.elapsed());
@@ -174,10 +204,16 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
+    fn begun(turns: &Arc<Turns>, class: Class) -> Turn {
+        let mut turn = turns.begin(Cancel::default());
+        turn.start(class, None);
+        turn
+    }
+
     #[test]
     fn what_is_large_waits_for_what_is_short_and_for_those_before_it() {
         let turns = Turns::new(1);
-        let begin = |class| turns.begin(class, None, Cancel::default());
+        let begin = |class| begun(&turns, class);
         let (first, second) = (begin(Class::Long), begin(Class::Long));
         let may_go = |turn: &Turn| {
             let mut running = turns.lock();
@@ -197,7 +233,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_query_that_waits_for_its_storage() {
         let turns = Turns::new(1);
-        let begin = |class| turns.begin(class, None, Cancel::default());
+        let begin = |class| begun(&turns, class);
         let (_short, _long, own) = (begin(Class::Short), begin(Class::Long), begin(Class::Long));
         assert!(!own.may_go(&turns.lock(), Class::Long));
         tokio::time::advance(SHORT).await;
@@ -209,7 +245,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_of_storage_does_not_make_a_query_long() {
         let turns = Turns::new(1);
-        let own = turns.begin(Class::Short, None, Cancel::default());
+        let own = begun(&turns, Class::Short);
         tokio::time::advance(MEDIUM * 10).await;
         assert_eq!(own.class(), Class::Medium, "it may have run for as long as nobody can tell");
         for _ in 0..25 {
@@ -219,12 +255,36 @@ mod tests {
         assert_eq!(own.class(), Class::Long);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_query_that_waits_for_its_place_keeps_nobody_waiting() {
+        let turns = Turns::new(1);
+        let (long, mut own) = (begun(&turns, Class::Long), turns.begin(Cancel::default()));
+        assert!(!long.may_go(&turns.lock(), Class::Long), "it may be a short one");
+        own.leave();
+        assert!(long.may_go(&turns.lock(), Class::Long));
+        tokio::time::advance(MEDIUM).await;
+        own.start(Class::Short, None);
+        assert!(!long.may_go(&turns.lock(), Class::Long));
+        assert_eq!(own.class(), Class::Short, "it waited, but did not run");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_written_on_when_short_queries_never_end() {
+        let turns = Turns::new(1);
+        turns.give_way().await;
+        let _short = begun(&turns, Class::Short);
+        let begun = Instant::now();
+        turns.give_way().await;
+        assert!(begun.elapsed() >= SHORT && begun.elapsed() <= WAIT_MAX * 2, "{:?}", begun.elapsed());
+    }
+
     #[test]
     fn nobody_waits_who_was_cancelled() {
         let turns = Turns::new(1);
         let cancel = Cancel::default();
-        let _first = turns.begin(Class::Long, None, Cancel::default());
-        let second = turns.begin(Class::Long, None, cancel.clone());
+        let _first = begun(&turns, Class::Long);
+        let mut second = turns.begin(cancel.clone());
+        second.start(Class::Long, None);
         cancel.cancel();
         assert!(!second.wait(turns.lock(), Class::Long));
     }

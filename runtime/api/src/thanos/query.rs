@@ -132,7 +132,7 @@ async fn answer(api: &ThanosApi, call: &Call, wanted: Wanted) -> Result<Response
     }
     let stats = (!form.value("stats").is_empty()).then_some(evaluated.timings);
     let manner = Manner { stats, analysis: Some(analysis), warnings: warnings.clone(), ..Manner::default() };
-    Ok(marked(streamed(AnswerText::new(evaluated.answer, manner)), &warnings))
+    Ok(marked(streamed(AnswerText::new(evaluated.answer, manner), &evaluated.turn), &warnings))
 }
 
 pub(super) async fn format_query(State(api): Asked, call: Call) -> Result<Response, Refusal> {

@@ -12,7 +12,7 @@ use promql::{Level, QueryRange};
 
 use super::{Api, json, success};
 use crate::error::ApiError;
-use crate::evaluate::Question;
+use crate::evaluate::{Question, Turn};
 use crate::form::Form;
 use crate::json::{AnswerText, Manner};
 use crate::time::{MAX_TIME, MIN_TIME, Time, parse_duration};
@@ -85,19 +85,24 @@ async fn answer(api: &Api, form: &Form, limit: usize, range: QueryRange) -> Resu
     let infos = annotations.texts(Level::Info, &query, 10);
     let stats = (!stats.is_empty()).then_some(evaluated.timings);
     let manner = Manner { limit, stats, analysis: None, warnings, own_warnings, infos };
-    Ok(streamed(AnswerText::new(evaluated.answer, manner)))
+    Ok(streamed(AnswerText::new(evaluated.answer, manner), &evaluated.turn))
 }
 
 /// An answer that is written while it is sent, unless it is short.
-pub(crate) fn streamed(mut text: AnswerText) -> Response {
+pub(crate) fn streamed(mut text: AnswerText, turn: &Turn) -> Response {
     let first = text.next().unwrap_or_default();
     match text.next() {
         None => json(Body::from(first)),
         Some(second) => {
-            let pieces = stream::iter([first, second].into_iter().chain(text)).then(|piece| async {
-                // Others have their turn after each piece, however fast the client reads.
-                tokio::task::yield_now().await;
-                Ok::<_, Infallible>(piece)
+            let turns = turn.turns();
+            let pieces = stream::iter([first, second].into_iter().chain(text)).then(move |piece| {
+                let turns = Arc::clone(&turns);
+                async move {
+                    // Others have their turn after each piece, however fast the client reads.
+                    turns.give_way().await;
+                    tokio::task::yield_now().await;
+                    Ok::<_, Infallible>(piece)
+                }
             });
             json(Body::from_stream(pieces))
         }

@@ -191,3 +191,36 @@ async fn preflights_are_answered() {
     let info = data(&Memory::new(), "/api/v1/status/runtimeinfo").await;
     assert_eq!((info["startTime"].as_str(), NOW), (Some("2026-11-22T12:00:00Z"), NOW));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_the_same_however_many_ask_at_once() {
+    let start = NOW / 1000 - 10_000;
+    let long =
+        |query: &str| format!("/api/v1/query_range?query={query}&start={start}&end={}&step=1", NOW / 1000);
+    let paths = [
+        long("sum(quantile_over_time(0.9,up[1h]))"),
+        long("max_over_time(sum_over_time(up[5m])[1h:10s])"),
+        long("up*on(instance,replica)up"),
+        "/api/v1/query?query=sum(up)".to_owned(),
+        "/api/v1/query?query=up".to_owned(),
+    ];
+    let memory = Memory::new();
+    let routes = api::thanos::routes(memory.api(), &Prefix::default());
+    let ask = |path: &str| {
+        let answer = routes.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        async move {
+            let (parts, body) = answer.await.unwrap().into_parts();
+            (parts.status, axum::body::to_bytes(body, 8 << 20).await.unwrap())
+        }
+    };
+    let mut alone = Vec::new();
+    for path in &paths {
+        let answer = ask(path).await;
+        assert_eq!(answer.0, StatusCode::OK, "{path}");
+        alone.push(answer);
+    }
+    let all: Vec<_> = paths.iter().cycle().take(60).map(|path| tokio::spawn(ask(path))).collect();
+    for (answer, (path, expected)) in all.into_iter().zip(paths.iter().zip(&alone).cycle()) {
+        assert!(answer.await.unwrap() == *expected, "{path}");
+    }
+}

@@ -33,8 +33,12 @@ pub(super) struct SeriesInput<'a> {
 
 /// Bytes of columns that a batch may fill; half of what a core's second cache holds.
 const BATCH_BYTES: usize = 1 << 20;
-/// Below so many series a thread costs more than it does.
-const THREAD_SERIES_MIN: usize = 8;
+/// Below so many values a thread costs more than it does.
+const THREAD_VALUES_MIN: usize = 64 << 10;
+/// To read a series and to find its place costs as much as so many values.
+const SERIES_VALUES: usize = 256;
+/// After so many values it is looked whether the query may go on.
+const PIECE_VALUES: usize = 8 << 10;
 
 /// The rows of a selection.
 pub(super) struct Scan<W> {
@@ -49,6 +53,8 @@ pub(super) struct Scan<W> {
     held_by_storage: Held,
     /// The part of the plan for which samples are counted.
     part: usize,
+    /// Values given away since it was looked last.
+    given: usize,
     finished: bool,
 }
 
@@ -81,6 +87,7 @@ impl<W: SeriesWork> Scan<W> {
             held: run.control.budget.hold("series being read"),
             held_by_storage: run.control.budget.hold("series that were found"),
             part,
+            given: 0,
             finished: false,
         }
     }
@@ -89,6 +96,12 @@ impl<W: SeriesWork> Scan<W> {
     pub(super) fn next(&mut self, run: &mut Run, row: &mut Row) -> Result<bool, QueryError> {
         loop {
             if let Some(next) = self.ready.next() {
+                // What is done with a row may take longer than the row did.
+                self.given += self.steps.count + SERIES_VALUES;
+                if self.given >= PIECE_VALUES {
+                    self.given = 0;
+                    run.check()?;
+                }
                 let used = std::mem::replace(row, next);
                 if let Some(worker) = self.workers.first_mut() {
                     worker.spare.push(used.column);
@@ -116,7 +129,8 @@ impl<W: SeriesWork> Scan<W> {
     fn evaluate(&mut self, batch: &dyn SeriesBatch, run: &mut Run) -> Result<(), QueryError> {
         let series = batch.len();
         run.stats.series += series as u64;
-        let threads = self.workers.len().min(series / THREAD_SERIES_MIN).max(1);
+        let values = series.saturating_mul(self.steps.count + SERIES_VALUES);
+        let threads = self.workers.len().min(values / THREAD_VALUES_MIN).max(1);
         // Columns go round: rows that were consumed give theirs back to the first worker.
         if threads > 1
             && let Some((first, others)) = self.workers.split_first_mut()
@@ -187,12 +201,15 @@ impl Worker {
     ) -> Result<Vec<Row>, QueryError> {
         let mut reader: Box<dyn SampleReader + '_> = batch.reader();
         let mut rows = Vec::with_capacity(share.len());
-        for (count, at) in share.enumerate() {
-            if count % 4 == 3 {
+        let mut done = 0;
+        for at in share {
+            if done >= PIECE_VALUES {
+                done = 0;
                 run.check()?;
             }
             self.samples.clear();
             reader.read(at, &mut self.samples)?;
+            done += self.samples.timestamps.len() + steps.count + SERIES_VALUES;
             if self.samples.is_empty() {
                 continue;
             }

@@ -18,7 +18,7 @@ pub(super) fn usual() -> i32 {
 }
 
 /// Lowers the priority of this thread to that of the class. It never rises again; the threads it starts inherit it.
-pub(super) fn sink(class: Class) {
+pub(in crate::evaluate) fn sink(class: Class) {
     if SUNK.get() >= class {
         return;
     }
@@ -29,6 +29,11 @@ pub(super) fn sink(class: Class) {
         Class::Long => 10,
     };
     lower(usual().saturating_add(below).min(19));
+}
+
+/// Whether the priority of this thread has sunk.
+pub(in crate::evaluate) fn sunk() -> bool {
+    SUNK.get() > Class::Short
 }
 
 /// On Linux the nice value is that of a thread.
