@@ -4,7 +4,7 @@ use super::ChunkError;
 use crate::corruption::Fault;
 
 const PADDING: usize = 16;
-/// So many bits of a window are valid, wherever it begins.
+/// So many bits of a window are valid, wherever it begins; as many are written at once at most.
 pub(super) const WINDOW_BITS: u32 = 57;
 
 /// Bytes that are to be read as bits: with a copy of the last ones, zeros behind them, so that a window of eight bytes can be
@@ -290,9 +290,6 @@ impl BitSink for BitCursor<'_> {
     #[inline(always)]
     fn write_short(&mut self, value: u64, bits: u32) {
         debug_assert!(bits <= 57 && (bits == 0 || value >> bits == 0));
-        if bits == 0 {
-            return;
-        }
         self.word |= value.wrapping_shl(64u32.wrapping_sub(bits)).wrapping_shr(self.used);
         let place = self.bytes.get_mut(self.whole..).and_then(<[u8]>::first_chunk_mut::<8>);
         debug_assert!(place.is_some(), "there is room for all that is written");
@@ -306,6 +303,7 @@ impl BitSink for BitCursor<'_> {
     }
 }
 
-const fn low_bits(bits: u32) -> u64 {
+/// So many bits, all set.
+pub(super) const fn low_bits(bits: u32) -> u64 {
     if bits >= 64 { u64::MAX } else { (1 << bits) - 1 }
 }

@@ -1,7 +1,7 @@
 //! Floats as what changed of their bits since the one before.
 
 use super::super::ChunkError;
-use super::super::bits::{BitReader, BitSink};
+use super::super::bits::{BitReader, BitSink, WINDOW_BITS, low_bits};
 use crate::corruption::Fault;
 
 /// No window yet: the next changed value brings one.
@@ -120,11 +120,10 @@ impl ValueWriter {
         let significant = self.significant();
         let changed = changed.wrapping_shr(self.trailing);
         let all = code_bits.wrapping_add(significant);
-        if all <= 57 {
+        if all <= WINDOW_BITS {
             writer.write_short(code.wrapping_shl(significant) | changed, all);
         } else {
-            writer.write_short(code, code_bits);
-            writer.write(changed, significant);
+            write_long(writer, code, code_bits, changed, significant);
         }
     }
 
@@ -133,4 +132,15 @@ impl ValueWriter {
     pub(in super::super) fn write<W: BitSink>(&mut self, writer: &mut W, bits: u64) {
         self.write_behind(writer, bits, 0, 0);
     }
+}
+
+/// Writes `significant` bits behind a code with which they are too many for one write. Not inlined, as it would make the usual way
+/// slower.
+#[inline(never)]
+fn write_long<W: BitSink>(writer: &mut W, code: u64, code_bits: u32, changed: u64, significant: u32) {
+    let low = significant.min(WINDOW_BITS);
+    let high = significant.wrapping_sub(low);
+    let above = code.wrapping_shl(high) | changed.wrapping_shr(low);
+    writer.write_short(above, code_bits.wrapping_add(high));
+    writer.write_short(changed & low_bits(low), low);
 }
