@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(30);
 /// A query that has run for so long waits for all others.
 const MEDIUM: Duration = Duration::from_secs(1);
 /// So often one who waits shows up.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(5);
 /// No wait lasts longer: what is never short still goes on.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
