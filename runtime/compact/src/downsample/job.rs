@@ -8,7 +8,7 @@ use block::{
     BlockId, Download, DownloadError, HashFunc, IndexStats, Meta, Resolution, Source, Upload, UploadError,
 };
 use error_kind::{ErrorKind, Kind, kind_of_io};
-use objstore::Bucket;
+use objstore::{Bucket, BucketError};
 use prom_model::Clock;
 use serde_json::Value;
 use tsdb::Corruption;
@@ -120,7 +120,10 @@ impl JobError {
             JobError::Unsound { .. } | JobError::Source(_) => true,
             JobError::Download(error) => matches!(
                 error,
-                DownloadError::Meta(_) | DownloadError::Path { .. } | DownloadError::NotAsDescribed { .. }
+                DownloadError::Meta(_)
+                    | DownloadError::Path { .. }
+                    | DownloadError::NotAsDescribed { .. }
+                    | DownloadError::Bucket { source: BucketError::NotFound { .. }, .. }
             ),
             _ => false,
         }

@@ -10,8 +10,8 @@ use prom_model::Clock;
 use tsdb::fs::Fs;
 
 use super::behaviour::{blocks, compactor_on, five};
-use super::made::{HOUR, id};
-use super::world::{clock, compactor, config, disk, memory, metas, put};
+use super::made::{HOUR, Made, id, put_block};
+use super::world::{clock, compactor, config, disk, memory, metas, names, put};
 
 /// What becomes of five blocks when the call of each number fails so, and what a process after it makes of the rest.
 async fn interrupted(fault: Fault) {
@@ -107,5 +107,27 @@ async fn an_answer_with_a_wrong_bit_harms_no_block() {
         let of_all: u64 =
             metas(bucket.as_ref()).await.values().map(|meta| meta.block.stats.num_samples).sum();
         assert_eq!(of_all, 600, "bit at {at}: {:?}", blocks(bucket.as_ref()).await);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_found_once_is_not_taken_for_lost() {
+    let clock = clock();
+    for at in 1.. {
+        let bucket = memory(&clock);
+        five(bucket.as_ref()).await;
+        put_block(bucket.as_ref(), &Made { cluster: "us", ..Made::new(21, 0, 48) }).await;
+        let script = Script::once(at, Fault::Missing);
+        let faulty = Arc::new(Faulty::new(Arc::clone(&bucket), script));
+        compactor_on(&(Arc::clone(&faulty) as BucketRef), &clock, config("/data")).run_once().await;
+        let mut marks = names(bucket.as_ref()).await;
+        marks.retain(|name| {
+            name.ends_with(layout::NO_COMPACT_MARK) || name.ends_with(layout::NO_DOWNSAMPLE_MARK)
+        });
+        assert!(marks.is_empty(), "after call {at}: {marks:?}");
+        if at > faulty.calls() {
+            assert!(at > 100, "blocks are compacted and downsampled: {at}");
+            return;
+        }
     }
 }
