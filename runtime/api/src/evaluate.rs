@@ -5,6 +5,7 @@
 //! however many large ones there are.
 
 mod cost;
+mod query;
 mod threads;
 mod times;
 mod turns;
@@ -13,20 +14,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::query::Catalog;
-use prom_model::{Clock, PromDuration};
-use promql::{
-    Answer, Budget, Cancel, Control, Engine, EngineOptions, Prepared, QueryError, QueryRange, SeriesSource,
-    Stopwatch,
-};
+use prom_model::Clock;
+use promql::{Budget, Cancel, Engine, EngineOptions, Prepared, QueryError, QueryRange, SeriesSource};
+use promql_syntax::ParseOptions;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::query::Evaluated;
+use self::query::{Asked, CancelOnDrop, Query};
 use self::threads::Threads;
 pub(crate) use self::turns::Turn;
 use self::turns::{Class, Turns};
 use crate::gate::Gate;
-use crate::json::Timings;
 
 /// Queries that go through no more samples and steps are short.
 const SHORT: u64 = 1_000_000;
@@ -100,46 +100,12 @@ pub(crate) struct Means {
     pub(crate) times: Option<(i64, i64)>,
 }
 
-/// An answer, and what it took.
-#[derive(Debug)]
-pub(crate) struct Evaluated {
-    pub(crate) answer: Answer,
-    pub(crate) timings: Timings,
-    /// Until the answer is written, too, long queries wait for a short one.
-    pub(crate) turn: Arc<Turn>,
-}
-
-/// Ends a query when the one who waits for it is gone.
-struct CancelOnDrop {
-    cancel: Cancel,
-    ended: CancellationToken,
-    turns: Arc<Turns>,
-    /// It has ended already.
-    done: bool,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.ended.cancel();
-        if !self.done {
-            self.cancel.cancel();
-            self.turns.look();
-        }
-    }
-}
-
-/// When a query was asked, and how long that took to understand.
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    at: Instant,
-    preparation: Duration,
-    timeout: Duration,
-}
-
-impl Asked {
-    fn left(self) -> Duration {
-        self.timeout.saturating_sub(self.at.elapsed())
-    }
+/// What comes of a query that is looked at for the first time.
+enum First {
+    /// It was short, and was evaluated at once.
+    Done(Box<Result<Evaluated, QueryError>>),
+    /// It waits for a place.
+    Later(Class, Box<Query>, Turn),
 }
 
 impl Evaluator {
@@ -185,29 +151,50 @@ impl Evaluator {
         let at = Instant::now();
         let cancel = Cancel::default();
         // Long ones make room already while this one is looked at.
-        let mut turn = self.turns.begin(cancel.clone());
-        let timeout = self.timeout(&question);
+        let turn = self.turns.begin(cancel.clone());
         let prepared = self.prepare(&question)?;
-        let class = self.class(&question, catalog).await;
-        let asked = Asked { at, preparation: at.elapsed(), timeout };
-        let (places, all) = match class {
-            Class::Short => (&self.places, &self.budget),
-            Class::Medium => (&self.medium_places, &self.large_budget),
-            Class::Long => (&self.large_places, &self.large_budget),
-        };
-        if class != Class::Short {
-            turn.leave();
-        }
-        let place = match tokio::time::timeout(asked.left(), Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Err(Unanswered::Ended),
-            Err(_) => return Err(Unanswered::Queue),
-        };
+        let asked = Asked { at, preparation: at.elapsed(), timeout: self.timeout(&question) };
         let ended = CancellationToken::new();
-        let means =
-            Means { budget: all.child("memory for one query", all.limit() / 4 * 3), ended, times: None };
-        turn.start(class, Some(place));
-        self.run(prepared, &question, asked, means, turn, cancel, source).await
+        let mut gone = self.gone(cancel.clone(), ended.clone());
+        let query = self.query(prepared, &question, asked, cancel, source);
+        let (places, budget) = (Arc::clone(&self.places), Self::budget_in(&self.budget));
+        let parse = self.options.parse;
+        // A short one is not handed on to another thread: that would take longer than the query.
+        let first = self.on_thread(asked.left(), &ended, move || {
+            let class = class(&question, &parse, catalog.as_ref());
+            let (mut query, mut turn) = (query, turn);
+            query.asked.preparation = at.elapsed();
+            let place = if class == Class::Short { places.try_acquire_owned().ok() } else { None };
+            if place.is_none() {
+                return First::Later(class, Box::new(query), turn);
+            }
+            turn.start(class, place);
+            First::Done(Box::new(query.evaluate(budget, turn)))
+        });
+        let evaluated = match first.await? {
+            (First::Done(evaluated), late) => (*evaluated, late),
+            (First::Later(class, query, mut turn), _) => {
+                let (places, all) = match class {
+                    Class::Short => (&self.places, &self.budget),
+                    Class::Medium => (&self.medium_places, &self.large_budget),
+                    Class::Long => (&self.large_places, &self.large_budget),
+                };
+                if class != Class::Short {
+                    turn.leave();
+                }
+                let place = tokio::time::timeout(asked.left(), Arc::clone(places).acquire_owned());
+                let place = match place.await {
+                    Ok(Ok(place)) => place,
+                    Ok(Err(_)) => return Err(Unanswered::Ended),
+                    Err(_) => return Err(Unanswered::Queue),
+                };
+                turn.start(class, Some(place));
+                let budget = Self::budget_in(all);
+                self.on_thread(asked.left(), &ended, move || query.evaluate(budget, turn)).await?
+            }
+        };
+        gone.done = true;
+        answered(evaluated)
     }
 
     /// Evaluates a query behind a gate, over storage that is opened when its turn has come.
@@ -220,19 +207,23 @@ impl Evaluator {
         let at = Instant::now();
         let cancel = Cancel::default();
         let mut turn = self.turns.begin(cancel.clone());
-        let timeout = self.timeout(&question);
         let prepared = self.prepare(&question)?;
-        let asked = Asked { at, preparation: at.elapsed(), timeout };
+        let asked = Asked { at, preparation: at.elapsed(), timeout: self.timeout(&question) };
         let _inside = match tokio::time::timeout(asked.left(), gate.enter()).await {
             Ok(Some(inside)) => inside,
             Ok(None) => return Err(Unanswered::Ended),
             Err(_) => return Err(Unanswered::Queue),
         };
-        let budget = self.budget.child("memory for one query", self.budget.limit() / 4 * 3);
+        let budget = Self::budget_in(&self.budget);
         let means = Means { budget, ended: CancellationToken::new(), times: self.times(&question) };
         let source = open(&means);
         turn.start(Class::Short, None);
-        self.run(prepared, &question, asked, means, turn, cancel, source).await
+        let Means { budget, ended, .. } = means;
+        let mut gone = self.gone(cancel.clone(), ended.clone());
+        let query = self.query(prepared, &question, asked, cancel, source);
+        let evaluated = self.on_thread(asked.left(), &ended, move || query.evaluate(budget, turn)).await?;
+        gone.done = true;
+        answered(evaluated)
     }
 
     fn times(&self, question: &Question) -> Option<(i64, i64)> {
@@ -245,71 +236,55 @@ impl Evaluator {
         question.timeout.map_or(self.limits.timeout, |own| own.min(self.limits.timeout))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what one run is made of")]
-    async fn run(
+    fn query(
         &self,
         prepared: Prepared,
         question: &Question,
         asked: Asked,
-        means: Means,
-        turn: Turn,
         cancel: Cancel,
         source: Arc<dyn SeriesSource>,
-    ) -> Result<Evaluated, Unanswered> {
-        let begun = Instant::now();
-        let queue = (begun - asked.at).saturating_sub(asked.preparation);
-        let left = asked.left();
-        let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-        let deadline = PromDuration::from_millis(millis.saturating_add(1));
-        let turn = Arc::new(turn);
-        let Means { budget, ended, .. } = means;
-        let control = Control {
-            cancel: cancel.clone(),
-            deadline: Some(self.clock.now().saturating_add(deadline)),
-            budget,
-            pace: Some(Arc::clone(&turn) as _),
-            step_stats: question.step_stats,
-            stopwatch: question.analyze.then(|| Stopwatch::new(move || begun.elapsed())),
-            ..Control::unlimited(Arc::clone(&self.clock))
-        };
-        let turns = Arc::clone(&self.turns);
-        let mut gone = CancelOnDrop { cancel, ended: ended.clone(), turns, done: false };
-        let (sender, evaluation) = oneshot::channel();
+    ) -> Query {
+        let (step_stats, analyze) = (question.step_stats, question.analyze);
+        Query { prepared, source, asked, cancel, clock: Arc::clone(&self.clock), step_stats, analyze }
+    }
+
+    fn gone(&self, cancel: Cancel, ended: CancellationToken) -> CancelOnDrop {
+        CancelOnDrop { cancel, ended, turns: Arc::clone(&self.turns), done: false }
+    }
+
+    /// A query may take up most of the memory that it shares with others.
+    fn budget_in(all: &Budget) -> Budget {
+        all.child("memory for one query", all.limit() / 4 * 3)
+    }
+
+    /// Runs this on a thread for queries; whether its time was up before it ended, which ends what it waits for.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        left: Duration,
+        ended: &CancellationToken,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, bool), Unanswered> {
+        let (sender, outcome) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         let thread = self.threads.run(move || {
             let _entered = runtime.enter();
-            let answer = prepared.run(source, control);
             // Nobody takes the answer of a query whose client is gone.
-            let _ = sender.send(answer);
+            let _ = sender.send(job());
         });
         if let Err(error) = thread {
             tracing::error!(msg = "a query has no thread", error = %error);
             return Err(Unanswered::Crashed);
         }
-        let mut evaluation = std::pin::pin!(evaluation);
+        let mut outcome = std::pin::pin!(outcome);
         // Storage that waits for others looks at no clock: its calls are ended from here.
-        let (outcome, late) = match tokio::time::timeout(left, &mut evaluation).await {
+        let (outcome, late) = match tokio::time::timeout(left, &mut outcome).await {
             Ok(outcome) => (outcome, false),
             Err(_) => {
                 ended.cancel();
-                (evaluation.await, true)
+                (outcome.await, true)
             }
         };
-        gone.done = true;
-        let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
-        match outcome {
-            Ok(Ok(answer)) => {
-                let timings = Timings {
-                    preparation: seconds(asked.preparation),
-                    queue: seconds(queue),
-                    evaluation: seconds(begun.elapsed()),
-                };
-                Ok(Evaluated { answer, timings, turn })
-            }
-            Ok(Err(_)) if late => Err(Unanswered::Failed(QueryError::TimedOut)),
-            Ok(Err(error)) => Err(Unanswered::Failed(error)),
-            Err(_) => Err(Unanswered::Crashed),
-        }
+        outcome.map(|outcome| (outcome, late)).map_err(|_| Unanswered::Crashed)
     }
 
     /// Makes the plan of a query.
@@ -321,18 +296,20 @@ impl Evaluator {
         let prepared = Engine::new(options).prepare(&question.query, question.range);
         prepared.map_err(Unanswered::Unprepared)
     }
+}
 
-    /// How long a query is thought to run.
-    async fn class(&self, question: &Question, catalog: Arc<dyn Catalog>) -> Class {
-        let (Some(expr), _) = promql_syntax::parse_with(&question.query, &self.options.parse) else {
-            return Class::Short;
-        };
-        let range = question.range;
-        let cost = tokio::task::spawn_blocking(move || cost::cost(&expr, range, catalog.as_ref()));
-        match cost.await {
-            Ok(0..=SHORT) => Class::Short,
-            Ok(cost) if cost > LARGE => Class::Long,
-            _ => Class::Medium,
-        }
+/// How long a query is thought to run.
+fn class(question: &Question, parse: &ParseOptions, catalog: &dyn Catalog) -> Class {
+    let (Some(expr), _) = promql_syntax::parse_with(&question.query, parse) else {
+        return Class::Short;
+    };
+    match cost::cost(&expr, question.range, catalog) {
+        0..=SHORT => Class::Short,
+        cost if cost > LARGE => Class::Long,
+        _ => Class::Medium,
     }
+}
+
+fn answered((outcome, late): (Result<Evaluated, QueryError>, bool)) -> Result<Evaluated, Unanswered> {
+    outcome.map_err(|error| Unanswered::Failed(if late { QueryError::TimedOut } else { error }))
 }

@@ -31,6 +31,26 @@ pub trait Pace: std::fmt::Debug + Send + Sync {
     fn pass(&self);
 }
 
+/// Where storage waits for the query's turn, in the middle of what takes long; nowhere by default.
+#[derive(Debug, Clone, Default)]
+pub struct Pauses(Option<Arc<dyn Pace>>);
+
+impl Pauses {
+    /// As [`Pace::pass`].
+    pub fn pass(&self) {
+        if let Some(pace) = &self.0 {
+            pace.pass();
+        }
+    }
+}
+
+/// They change nothing about what is selected.
+impl PartialEq for Pauses {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// What a run of a query is given from outside.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -64,11 +84,21 @@ impl Control {
         }
     }
 
+    /// The pauses of its storage.
+    pub(crate) fn pauses(&self) -> Pauses {
+        Pauses(self.pace.clone())
+    }
+
     /// Fails where the query has to end.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         if let Some(pace) = &self.pace {
             pace.pass();
         }
+        self.end()
+    }
+
+    /// As [`check`](Self::check), but does not wait for a turn.
+    pub(crate) fn end(&self) -> Result<(), QueryError> {
         if self.cancel.is_cancelled() {
             return Err(QueryError::Cancelled);
         }
@@ -76,5 +106,35 @@ impl Control {
             Some(deadline) if self.clock.now() >= deadline => Err(QueryError::TimedOut),
             _ => Ok(()),
         }
+    }
+}
+
+/// After about so many looks at samples it is looked whether the query may go on.
+const LOOKS_MAX: usize = 16 << 10;
+
+/// Waits for the query's turn in the middle of a series too: there may be thousands of steps, and thousands of samples in the
+/// window of each.
+#[derive(Debug)]
+pub(crate) struct Breaks<'c> {
+    control: &'c Control,
+    looks: usize,
+    goes_on: bool,
+}
+
+impl<'c> Breaks<'c> {
+    pub(crate) fn new(control: &'c Control) -> Self {
+        Breaks { control, looks: 0, goes_on: true }
+    }
+
+    /// Takes down that so many samples were looked at. If it gives false the query has to end, and what the series is given does
+    /// not matter any more.
+    #[inline]
+    pub(crate) fn goes_on(&mut self, looks: usize) -> bool {
+        self.looks += looks;
+        if self.looks >= LOOKS_MAX {
+            self.looks = 0;
+            self.goes_on = self.goes_on && self.control.check().is_ok();
+        }
+        self.goes_on
     }
 }

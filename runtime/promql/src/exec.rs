@@ -107,6 +107,7 @@ impl Run {
             function: selection.function,
             histogram_stats_only: selection.histogram_stats_only,
             series_only: false,
+            pauses: self.control.pauses(),
         };
         let set = self.source.select(&select)?;
         if !selection.histogram_stats_only {

@@ -34,7 +34,7 @@ pub use analysis::{NodeStats, Stopwatch};
 pub use annotations::{Annotation, Annotations, Level};
 pub use budget::{Budget, BudgetExceeded, Held};
 pub use column::{Bits, Column, Point, Steps};
-pub use control::{Cancel, Control, Pace};
+pub use control::{Cancel, Control, Pace, Pauses};
 pub use engine::{Engine, EngineOptions, Prepared, QueryRange, STACK_BYTES};
 pub use error::QueryError;
 pub use labels::{LabelSet, Symbol, Symbols};

@@ -5,7 +5,7 @@ use std::error::Error;
 use error_kind::ErrorKind;
 use prom_model::Matcher;
 
-use crate::{Samples, Symbol, Symbols};
+use crate::{Pauses, Samples, Symbol, Symbols};
 
 /// Which labels of the selected series the query looks at. A source may give more than these.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,6 +56,8 @@ pub struct Select {
     pub histogram_stats_only: bool,
     /// Whether the samples do not matter at all, only which series there are.
     pub series_only: bool,
+    /// Where storage may pause so that other queries have their turn.
+    pub pauses: Pauses,
 }
 
 /// Storage failed.

@@ -72,6 +72,7 @@ fn read(storage: &Blocks, projection: &Projection, samples: bool) -> u64 {
         function: "",
         histogram_stats_only: false,
         series_only: !samples,
+        pauses: promql::Pauses::default(),
     };
     let mut set = storage.select(&select).expect("series");
     let (mut symbols, mut into, mut count) = (Symbols::default(), Samples::default(), 0);

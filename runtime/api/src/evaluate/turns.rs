@@ -2,6 +2,7 @@
 
 pub(super) mod priority;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,17 @@ const MEDIUM: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(5);
 /// No wait lasts longer: what is never short still goes on.
 const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// So often a thread of a query that is not short looks whether it may go on.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
+
+/// For so long after a short query the others hand their processor over at each look. What wakes on a processor where another
+/// thread runs waits for the kernel's tick otherwise, four milliseconds on many machines, whatever its priority.
+const HANDS_OVER: Duration = Duration::from_secs(1);
+/// When a processor comes back only after so long, others than short queries want it too.
+const TAKEN: Duration = Duration::from_micros(2500);
+/// It is kept for so long then.
+const KEPT: Duration = Duration::from_millis(20);
 
 /// A query that has not shown up for so long waits for its storage: it is not in anybody's way, and does not run.
 const ABSENT: Duration = Duration::from_millis(50);
@@ -39,10 +51,24 @@ struct Known {
     seen: Instant,
 }
 
+#[derive(Debug, Default)]
+struct Running {
+    queries: BTreeMap<u64, Known>,
+    /// When the last short query ended.
+    short: Option<Instant>,
+}
+
+impl Running {
+    /// Whether short queries come, so that more of them are to be thought of.
+    fn short_lately(&self) -> bool {
+        self.short.is_some_and(|ended| ended.elapsed() < HANDS_OVER)
+    }
+}
+
 /// The queries that are evaluated now.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    running: Mutex<BTreeMap<u64, Known>>,
+    running: Mutex<Running>,
     changed: Condvar,
     next: AtomicU64,
     /// So many queries that are not short go on at the same time.
@@ -60,7 +86,7 @@ impl Turns {
     pub(super) fn begin(self: &Arc<Self>, cancel: Cancel) -> Turn {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
-        self.lock().insert(id, Known { class: Class::Short, seen: begun });
+        self.lock().queries.insert(id, Known { class: Class::Short, seen: begun });
         let (passed, ran, place) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(None));
         Turn { turns: Arc::clone(self), id, least: Class::Short, begun, passed, ran, place, cancel }
     }
@@ -69,7 +95,7 @@ impl Turns {
     pub(crate) async fn give_way(&self) {
         let begun = Instant::now();
         let short = |known: &Known| known.class == Class::Short && known.seen.elapsed() < SHORT;
-        while begun.elapsed() < WAIT_MAX && self.lock().values().any(short) {
+        while begun.elapsed() < WAIT_MAX && self.lock().queries.values().any(short) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -80,7 +106,7 @@ impl Turns {
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,7 +138,7 @@ impl Turn {
 
     /// The query waits for a place: nobody waits for it.
     pub(super) fn leave(&self) {
-        self.turns.lock().remove(&self.id);
+        self.turns.lock().queries.remove(&self.id);
         self.turns.changed.notify_all();
     }
 
@@ -121,7 +147,7 @@ impl Turn {
     pub(super) fn start(&mut self, least: Class, place: Option<OwnedSemaphorePermit>) {
         self.least = least;
         self.place = Mutex::new(place);
-        self.turns.lock().insert(self.id, Known { class: least, seen: Instant::now() });
+        self.turns.lock().queries.insert(self.id, Known { class: least, seen: Instant::now() });
         self.passed.store(micros(self.begun.elapsed()), Ordering::Relaxed);
     }
 
@@ -139,9 +165,9 @@ impl Turn {
     }
 
     /// Whether the query may go on: no short one is there, and few others are before it.
-    fn may_go(&self, running: &BTreeMap<u64, Known>, class: Class) -> bool {
+    fn may_go(&self, running: &Running, class: Class) -> bool {
         let mut before = 0;
-        for (id, other) in running {
+        for (id, other) in &running.queries {
             let unseen = other.seen.elapsed();
             if other.class == Class::Short && unseen < SHORT {
                 return false;
@@ -154,13 +180,13 @@ impl Turn {
     }
 
     /// Waits until the query may go on, not for ever; whether it may.
-    fn wait(&self, mut running: MutexGuard<'_, BTreeMap<u64, Known>>, class: Class) -> bool {
+    fn wait(&self, mut running: MutexGuard<'_, Running>, class: Class) -> bool {
         let begun = Instant::now();
         let mut may = self.may_go(&running, class);
         while !may && begun.elapsed() < WAIT_MAX && !self.cancel.is_cancelled() {
             let woken = self.turns.changed.wait_timeout(running, LOOK);
             running = woken.unwrap_or_else(PoisonError::into_inner).0;
-            if let Some(known) = running.get_mut(&self.id) {
+            if let Some(known) = running.queries.get_mut(&self.id) {
                 known.seen = Instant::now();
             }
             may = self.may_go(&running, class);
@@ -176,8 +202,11 @@ impl Pace for Turn {
             return;
         }
         priority::sink(class);
+        if NEXT_LOOK.get().is_some_and(|next| Instant::now() < next) {
+            return;
+        }
         let mut running = self.turns.lock();
-        if let Some(known) = running.get_mut(&self.id) {
+        if let Some(known) = running.queries.get_mut(&self.id) {
             known.seen = Instant::now();
             if known.class != class {
                 known.class = class;
@@ -188,14 +217,40 @@ impl Pace for Turn {
                 }
             }
         }
+        let hands_over = running.short_lately();
         self.wait(running, class);
+        if hands_over {
+            hand_over();
+        }
+        NEXT_LOOK.set(Some(Instant::now() + BETWEEN_LOOKS));
         self.passed.store(micros(self.begun.elapsed()), Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    static NEXT_LOOK: Cell<Option<Instant>> = const { Cell::new(None) };
+    static KEPT_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Lets others have the processor, unless they took much of it a moment ago.
+fn hand_over() {
+    let begun = Instant::now();
+    if KEPT_UNTIL.get().is_some_and(|until| begun < until) {
+        return;
+    }
+    std::thread::yield_now();
+    if begun.elapsed() >= TAKEN {
+        KEPT_UNTIL.set(Some(Instant::now() + KEPT));
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.lock().remove(&self.id);
+        let mut running = self.turns.lock();
+        if running.queries.remove(&self.id).is_some_and(|known| known.class == Class::Short) {
+            running.short = Some(Instant::now());
+        }
+        drop(running);
         self.turns.changed.notify_all();
     }
 }
@@ -218,7 +273,7 @@ mod tests {
         let may_go = |turn: &Turn| {
             let mut running = turns.lock();
             // All of them show up now.
-            running.values_mut().for_each(|known| known.seen = Instant::now());
+            running.queries.values_mut().for_each(|known| known.seen = Instant::now());
             turn.may_go(&running, Class::Long)
         };
         assert!(may_go(&first));
@@ -266,6 +321,17 @@ mod tests {
         own.start(Class::Short, None);
         assert!(!long.may_go(&turns.lock(), Class::Long));
         assert_eq!(own.class(), Class::Short, "it waited, but did not run");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn processors_are_handed_over_while_short_queries_come() {
+        let turns = Turns::new(1);
+        drop(begun(&turns, Class::Long));
+        assert!(!turns.lock().short_lately());
+        drop(begun(&turns, Class::Short));
+        assert!(turns.lock().short_lately());
+        tokio::time::advance(HANDS_OVER).await;
+        assert!(!turns.lock().short_lately());
     }
 
     #[tokio::test(start_paused = true)]

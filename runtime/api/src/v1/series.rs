@@ -39,6 +39,7 @@ fn select(scope: &Scope, at: usize) -> Select {
         function: "series",
         histogram_stats_only: false,
         series_only: true,
+        pauses: promql::Pauses::default(),
     }
 }
 

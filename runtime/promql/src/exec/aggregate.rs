@@ -19,6 +19,9 @@ use super::{Operator, Run, scalar, text, vector};
 use crate::plan::{Aggregate, Node};
 use crate::{Annotation, QueryError};
 
+/// After so many steps of a series it is looked whether the query may go on.
+const STEPS_AT_ONCE: usize = 256;
+
 use fold::Folded;
 use grouping::Grouping;
 

@@ -5,8 +5,8 @@ use std::vec::IntoIter;
 use crate::exec::Run;
 use crate::stats::Tally;
 use crate::{
-    Annotations, Column, Held, LabelSet, QueryError, Row, SampleReader, Samples, SeriesBatch, SeriesSet,
-    Steps, Symbols,
+    Annotations, Column, Control, Held, LabelSet, QueryError, Row, SampleReader, Samples, SeriesBatch,
+    SeriesSet, Steps, Symbols,
 };
 
 /// What is done with the samples of one series. Threads share it.
@@ -29,6 +29,8 @@ pub(super) struct SeriesInput<'a> {
     pub(super) touched: &'a mut Tally,
     /// Where windows lie, known from the series before.
     pub(super) windows: &'a mut super::windows::Windows,
+    /// Looked at in the middle of a series that takes long.
+    pub(super) control: &'a Control,
 }
 
 /// Bytes of columns that a batch may fill; half of what a core's second cache holds.
@@ -222,8 +224,10 @@ impl Worker {
                 annotations: &mut self.annotations,
                 touched: &mut self.touched,
                 windows: &mut self.windows,
+                control: &run.control,
             };
             work.evaluate(&mut series, &mut column)?;
+            run.control.end()?;
             if column.is_empty() {
                 self.spare.push(column);
                 continue;

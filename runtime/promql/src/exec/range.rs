@@ -8,7 +8,7 @@ use super::subquery::SubquerySamples;
 use super::windows::{Reach, Windows};
 use super::{Operator, Run, merge, scalar};
 use crate::plan::{Node, RangeCall, RangeInput, RangeSource, Selection};
-use crate::{Annotations, Column, QueryError, Row, Samples, Steps, Symbol};
+use crate::{Annotations, Column, Control, QueryError, Row, Samples, Steps, Symbol};
 
 /// The same for all series of a call.
 pub(crate) struct RangeArgs {
@@ -67,6 +67,8 @@ pub(crate) struct RangeSeries<'a> {
     pub(crate) metric_type: &'a str,
     /// What is to be said.
     pub(crate) annotations: &'a mut Annotations,
+    /// Looked at where one series may take long.
+    pub(crate) control: &'a Control,
 }
 
 /// Makes the operator of a call.
@@ -215,6 +217,7 @@ fn on_windows(
         metric: label(Symbol::METRIC_NAME),
         metric_type: label(Symbol::METRIC_TYPE),
         annotations: series.annotations,
+        control: series.control,
     })
 }
 
@@ -257,8 +260,10 @@ impl Operator for OverSubquery {
                 annotations: &mut run.annotations,
                 touched: &mut touched,
                 windows: &mut self.windows,
+                control: &run.control,
             };
             self.calculation.evaluate(&mut series, &mut row.column)?;
+            run.control.end()?;
             run.tallies.merge(self.part, &touched);
             if row.column.is_empty() {
                 continue;

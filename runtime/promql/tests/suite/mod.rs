@@ -3,6 +3,7 @@
 mod analysis;
 mod joins;
 mod memory;
+mod pauses;
 mod ranges;
 mod scripts;
 mod sharing;

@@ -122,6 +122,7 @@ fn select(function: &'static str) -> Select {
         function,
         histogram_stats_only: false,
         series_only: false,
+        pauses: promql::Pauses::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use promql::{SampleReader, SeriesBatch, Symbol};
+use promql::{Pauses, SampleReader, SeriesBatch, Symbol};
 use tsdb::block::BlockReader;
 use tsdb::head::Snapshot;
 use tsdb::index::{ChunkMeta, Series, SeriesRef};
@@ -17,6 +17,7 @@ pub(super) struct Sources {
     pub(super) head: Option<Arc<Snapshot>>,
     /// The first and the last time that is wanted.
     pub(super) times: (i64, i64),
+    pub(super) pauses: Pauses,
 }
 
 /// What one block has of a series.

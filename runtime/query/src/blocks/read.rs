@@ -14,6 +14,9 @@ use super::damaged;
 use crate::chain;
 use crate::histograms::each_histogram;
 
+/// After so many chunks other queries may have their turn.
+const CHUNKS_AT_ONCE: usize = 32;
+
 /// Reads the samples of the series of a batch; one per thread.
 pub(super) struct Reader<'b> {
     batch: &'b Batch,
@@ -21,13 +24,15 @@ pub(super) struct Reader<'b> {
     histograms: HistogramColumns<f64>,
     /// For series whose parts overlap.
     parts: Vec<Samples>,
+    /// How many chunks were read.
+    chunks: usize,
 }
 
 impl<'b> Reader<'b> {
     pub(super) fn new(batch: &'b Batch) -> Self {
         let mut segments = Vec::new();
         segments.resize_with(batch.sources.blocks.len(), || None);
-        Reader { batch, segments, histograms: HistogramColumns::default(), parts: Vec::new() }
+        Reader { batch, segments, histograms: HistogramColumns::default(), parts: Vec::new(), chunks: 0 }
     }
 
     /// Whether chunks of different parts are in each other's time. Within a part of a block they never are.
@@ -65,6 +70,10 @@ impl<'b> Reader<'b> {
         let segments = slot.get_or_insert_with(|| block.segments().reader());
         let deleted = block.tombstones().of(part.reference);
         for chunk in batch.chunks(part) {
+            self.chunks += 1;
+            if self.chunks.is_multiple_of(CHUNKS_AT_ONCE) {
+                batch.sources.pauses.pass();
+            }
             let stored = segments.read(chunk.reference).map_err(damaged)?;
             let start = u64::from(chunk.reference.offset());
             let file = || segment_name(chunk.reference.segment());

@@ -16,6 +16,9 @@ use super::damaged;
 /// still has time, and how much memory it holds.
 const PARTS_MOST: usize = 4096;
 
+/// After about so many parts other queries may have their turn.
+const PARTS_AT_ONCE: usize = 128;
+
 /// Selected series of several blocks and of the head.
 #[derive(Debug)]
 pub(super) struct Merge {
@@ -35,6 +38,7 @@ impl Merge {
         let head = head.filter(|snapshot| !snapshot.is_empty());
         let mut selected = Vec::with_capacity(blocks.len());
         for block in blocks {
+            select.pauses.pass();
             let postings = block.index().postings_for_matchers(&select.matchers)?;
             if !postings.is_empty() {
                 selected.push((block, postings));
@@ -52,6 +56,7 @@ impl Merge {
             blocks: blocks.iter().map(|cursor| Arc::clone(&cursor.block)).collect(),
             head: head.as_ref().map(|cursor| Arc::clone(&cursor.snapshot)),
             times,
+            pauses: select.pauses.clone(),
         });
         Ok(Merge { blocks, head, sources, started: false })
     }
@@ -73,6 +78,7 @@ impl Merge {
         while batch.series() < most && batch.parts() < PARTS_MOST {
             let Some(least) = self.least(symbols) else { break };
             labels.assign(least.as_slice());
+            let before = batch.parts();
             for (at, (cursor, reader)) in self.blocks.iter_mut().zip(&mut readers).enumerate() {
                 if cursor.here && cursor.labels == labels {
                     batch.add_block_part(at, &cursor.series);
@@ -84,6 +90,9 @@ impl Merge {
                 head.advance(symbols);
             }
             batch.end_series(labels.as_slice());
+            if before / PARTS_AT_ONCE != batch.parts() / PARTS_AT_ONCE {
+                sources.pauses.pass();
+            }
         }
         Ok(batch)
     }

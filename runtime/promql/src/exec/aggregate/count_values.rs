@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::STEPS_AT_ONCE;
 use super::grouping::Grouping;
 use crate::exec::{Operator, Run};
 use crate::plan::Aggregate;
@@ -67,6 +68,9 @@ impl CountValues {
                         group
                     }
                 };
+                if step % STEPS_AT_ONCE == STEPS_AT_ONCE - 1 {
+                    run.check()?;
+                }
                 if group == counts.len() {
                     counts.push(vec![0; self.steps]);
                     run.hold_samples(self.steps)?;

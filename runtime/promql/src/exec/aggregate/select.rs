@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use promql_syntax::{AggregateOp, Span};
 
-use super::Param;
 use super::grouping::Grouping;
 use super::heap::{Entry, Top, best_first, push, replace_top};
+use super::{Param, STEPS_AT_ONCE};
 use crate::exec::{Operator, Run, constant};
 use crate::plan::{Aggregate, Kind, Node};
 use crate::{Annotation, Column, Held, LabelSet, Point, QueryError, Row};
@@ -155,6 +155,9 @@ impl Selected {
                 if let (Point::Histogram(histogram), true) = (point, was_taken) {
                     histograms.push((step as u32, Arc::clone(histogram)));
                 }
+                if step % STEPS_AT_ONCE == STEPS_AT_ONCE - 1 {
+                    run.check()?;
+                }
                 if self.may_stop && before as i64 == most - 1 && heap.len() as i64 == most {
                     full_steps += 1;
                 }
@@ -222,6 +225,7 @@ impl Selected {
         let mut held = run.control.budget.hold("series of an aggregation");
         for (step, heap) in heaps.into_iter().flat_map(|heaps| heaps.into_iter().enumerate()) {
             let mut heap = heap;
+            run.check()?;
             if self.op != AggregateOp::Limitk {
                 best_first(&mut heap, self.top);
             }

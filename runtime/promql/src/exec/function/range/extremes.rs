@@ -31,6 +31,7 @@ impl<const IS_MAX: bool> RangeFunction for Extreme<IS_MAX> {
             });
         } else if is_scanned(&series.windows.floats, values.len()) {
             each_range::<Best<IS_MAX>, 1>(
+                series.control,
                 &series.windows.floats,
                 values,
                 |_| (),

@@ -5,6 +5,8 @@ use std::array::from_fn;
 
 use prom_model::neumaier_add;
 
+use crate::control::{Breaks, Control};
+
 /// Ranges that go side by side.
 const LANES: usize = 4;
 
@@ -51,8 +53,9 @@ pub(super) fn add_compensated<const N: usize, const CAREFUL: bool>(
 }
 
 /// Lets the samples of each range that has some go by; gives `done` the step, the samples and the numbers. Ranges with infinite
-/// numbers or NaN are evaluated once more, with care.
+/// numbers or NaN are evaluated once more, with care. What is left when the query has to end is not evaluated.
 pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
+    control: &Control,
     windows: &[(u32, u32)],
     samples: &[R::Sample],
     context: impl Fn(usize) -> R::Context,
@@ -67,6 +70,7 @@ pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
         let careful = || rest::<R, NUMBERS, true>([[0.0]; NUMBERS], 0.0, range, context);
         done(step, range, if finite { numbers } else { careful() });
     };
+    let mut breaks = Breaks::new(control);
     loop {
         let next: [Option<Range<'_, R::Sample>>; LANES] = from_fn(|_| ranges.next());
         let [Some(one), Some(two), Some(three), Some(four)] = next else {
@@ -79,6 +83,9 @@ pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
         };
         let group = [one, two, three, four];
         let shortest = group.iter().map(|(_, range)| range.len()).min().unwrap_or(0);
+        if !breaks.goes_on(shortest * LANES) {
+            return;
+        }
         let contexts = group.map(|(step, _)| context(step));
         let [one, two, three, four] = group.map(|(_, range)| range.get(..shortest).unwrap_or(range).iter());
         let mut numbers = [[0.0; LANES]; NUMBERS];

@@ -27,7 +27,7 @@ impl RangeFunction for Sum {
         out: &mut Column,
     ) -> Result<(), QueryError> {
         if series.windows.histograms.is_empty() {
-            self.floats(&series.samples.values, &series.windows.floats, out);
+            self.floats(series, out);
             return Ok(());
         }
         for (step, window) in windows(series, args) {
@@ -47,7 +47,8 @@ impl RangeFunction for Sum {
 const SUMMED_MIN: usize = 4;
 
 impl Sum {
-    fn floats(&self, values: &[f64], windows: &[(u32, u32)], out: &mut Column) {
+    fn floats(&self, series: &RangeSeries<'_>, out: &mut Column) {
+        let (values, windows) = (series.samples.values.as_slice(), series.windows.floats.as_slice());
         let walked: usize = windows.iter().map(|(from, to)| (to - from) as usize).sum();
         let exact =
             if walked / SUMMED_MIN > values.len() { ExactSums::of(values.iter().copied()) } else { None };
@@ -60,6 +61,7 @@ impl Sum {
             return;
         }
         each_range::<Adding, 2>(
+            series.control,
             windows,
             values,
             |_| (),
@@ -189,6 +191,7 @@ impl RangeFunction for Variance {
     ) -> Result<(), QueryError> {
         let (values, windows) = (&series.samples.values, &series.windows.floats);
         each_range::<Spreading, 4>(
+            series.control,
             windows,
             values,
             |_| (),

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::RangeFunction;
 use super::window::{put_floats, say_if_ignored};
+use crate::control::Breaks;
 use crate::exec::aggregate::{quantile_of, quantile_of_ranks};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Annotation, Column, QueryError};
@@ -20,9 +21,13 @@ impl RangeFunction for Quantile {
     ) -> Result<(), QueryError> {
         let values = series.samples.values.as_slice();
         let mut sorted = Sorted::default();
+        let mut breaks = Breaks::new(series.control);
         // A quantile that is none is said once, as long as it stays the same.
         let mut bad: Option<f64> = None;
         put_floats(&series.windows.floats, out, |step, from, to| {
+            if !breaks.goes_on(to - from) {
+                return None;
+            }
             let quantile = args.param(0, step);
             if !(0.0..=1.0).contains(&quantile) && bad.is_none_or(|said| said.to_bits() != quantile.to_bits())
             {
@@ -50,7 +55,11 @@ impl RangeFunction for MedianDeviation {
         let values = series.samples.values.as_slice();
         let mut sorted = Sorted::default();
         let mut distances = Vec::new();
+        let mut breaks = Breaks::new(series.control);
         put_floats(&series.windows.floats, out, |_, from, to| {
+            if !breaks.goes_on(to - from) {
+                return None;
+            }
             sorted.advance(values, from, to);
             Some(median_distance(&sorted, &mut distances))
         });

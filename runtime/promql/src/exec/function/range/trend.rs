@@ -30,7 +30,7 @@ impl RangeFunction for Line {
             if self.is_prediction { args.steps.time(step) } else { near(step).copied().unwrap_or(0) }
         };
         let constant_from = starts_of_runs(values);
-        each_range::<Fitting, 8>(windows, &samples, origin, |step, range, sums| {
+        each_range::<Fitting, 8>(series.control, windows, &samples, origin, |step, range, sums| {
             let Some(&(from, to)) = windows.get(step).filter(|_| range.len() >= 2) else { return };
             let is_constant = constant_from.get(to as usize - 1).is_some_and(|start| *start <= from);
             let first = range.first().map_or(f64::NAN, |(_, value)| *value);
@@ -107,7 +107,7 @@ impl RangeFunction for Smoothing {
         }
         let factors = |step: usize| (args.param(0, step), args.param(1, step));
         let (values, windows) = (&series.samples.values, &series.windows.floats);
-        each_range::<Smooth, 3>(windows, values, factors, |step, range, [_, smoothed, _]| {
+        each_range::<Smooth, 3>(series.control, windows, values, factors, |step, range, [_, smoothed, _]| {
             if range.len() >= 2 {
                 out.set_float(step, smoothed);
             }

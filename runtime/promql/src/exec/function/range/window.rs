@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prom_model::FloatHistogram;
 use promql_syntax::Span;
 
+use crate::control::Breaks;
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::exec::windows::Windows;
 use crate::{Annotation, Column, Samples};
@@ -69,11 +70,13 @@ fn bounds(windows: &[(u32, u32)], step: usize) -> (usize, usize) {
 }
 
 /// The ranges of all steps that have samples. Start timestamps are there if the engine looks at them.
+/// They end early where the query has to end.
 pub(super) fn windows<'a>(
     series: &RangeSeries<'a>,
     args: &RangeArgs,
 ) -> impl Iterator<Item = (usize, Window<'a>)> + use<'a> {
     let (samples, windows, use_starts) = (series.samples, series.windows, args.use_start_timestamps);
+    let mut breaks = Breaks::new(series.control);
     (0..windows.floats.len())
         .map(move |step| {
             let window = Window::at(samples, windows, step);
@@ -82,6 +85,8 @@ pub(super) fn windows<'a>(
             (step, window)
         })
         .filter(|(_, window)| !window.is_empty())
+        // There is much to each histogram.
+        .take_while(move |(_, window)| breaks.goes_on(window.times.len() + 16 * window.histograms.len()))
 }
 
 /// Puts a number at each step whose range has floats, from the step and the indexes of the first float and behind the last;
