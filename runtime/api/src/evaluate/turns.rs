@@ -29,8 +29,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 const HANDS_OVER: Duration = Duration::from_secs(1);
 /// When a processor comes back only after so long, others than short queries want it too.
 const TAKEN: Duration = Duration::from_micros(2500);
-/// It is kept for so long then.
-const KEPT: Duration = Duration::from_millis(20);
+/// It is kept for so long then, and longer each time until it comes back sooner.
+const KEPT_MIN: Duration = Duration::from_millis(20);
+const KEPT_MAX: Duration = Duration::from_millis(320);
 
 /// A query that has not shown up for so long waits for its storage: it is not in anybody's way, and does not run.
 const ABSENT: Duration = Duration::from_millis(50);
@@ -229,19 +230,26 @@ impl Pace for Turn {
 
 thread_local! {
     static NEXT_LOOK: Cell<Option<Instant>> = const { Cell::new(None) };
-    static KEPT_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    static KEPT: Cell<Option<Kept>> = const { Cell::new(None) };
+}
+
+/// A processor that is not handed over for a while.
+#[derive(Clone, Copy)]
+struct Kept {
+    until: Instant,
+    time: Duration,
 }
 
 /// Lets others have the processor, unless they took much of it a moment ago.
 fn hand_over() {
-    let begun = Instant::now();
-    if KEPT_UNTIL.get().is_some_and(|until| begun < until) {
+    let (begun, kept) = (Instant::now(), KEPT.get());
+    if kept.is_some_and(|kept| begun < kept.until) {
         return;
     }
     std::thread::yield_now();
-    if begun.elapsed() >= TAKEN {
-        KEPT_UNTIL.set(Some(Instant::now() + KEPT));
-    }
+    let taken = begun.elapsed() >= TAKEN;
+    let time = kept.map_or(KEPT_MIN, |kept| (kept.time * 2).min(KEPT_MAX));
+    KEPT.set(taken.then(|| Kept { until: Instant::now() + time, time }));
 }
 
 impl Drop for Turn {
