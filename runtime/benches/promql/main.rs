@@ -108,9 +108,12 @@ fn start(workload: &Workload, folder: &Path, replicas: &[PathBuf]) -> Vec<Server
     let path = folder.join("read-path");
     let Some(blocks) = replicas.first() else { return Vec::new() };
     if replicas.len() > 1 {
-        // What a second replica costs: a ratio against the first alone.
+        // What a second replica costs: a ratio against the first alone; and what both cost that are not made one.
         let one = Server::read_path("query + 1 store", replicas.get(..1).unwrap_or_default(), &path);
-        return one.into_iter().chain(Server::read_path("query + 2 stores", replicas, &path)).collect();
+        let two = Server::read_path("query + 2 stores", replicas, &path);
+        let apart = Server::read_path("2 stores, no dedup", replicas, &path.join("apart"));
+        let apart = apart.map(|server| server.asked_with("&dedup=false"));
+        return one.into_iter().chain(two).chain(apart).collect();
     }
     let mut servers = vec![Server::ours(blocks)];
     if workload.name == "W1" {

@@ -53,6 +53,8 @@ pub(crate) struct Server {
     address: String,
     /// Resident bytes before the first query.
     base_bytes: u64,
+    /// What is put behind each query.
+    parameters: &'static str,
 }
 
 impl Drop for Server {
@@ -101,6 +103,12 @@ impl Server {
             .args([format!("--http-address={http}"), format!("--grpc-address={grpc}")])
             .args(endpoints);
         Server::join(name, children, command, http, "/-/ready")
+    }
+
+    /// The same server, asked with these parameters.
+    pub(crate) fn asked_with(mut self, parameters: &'static str) -> Server {
+        self.parameters = parameters;
+        self
     }
 
     /// Debian's, or whichever is installed.
@@ -165,7 +173,7 @@ impl Server {
     ) -> Option<Server> {
         let own = if children.is_empty() { name } else { "query" };
         children.push((own, command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?));
-        let mut server = Server { name, children, address, base_bytes: 0 };
+        let mut server = Server { name, children, address, base_bytes: 0, parameters: "" };
         let begun = Instant::now();
         while server.get(ready).is_none() {
             if begun.elapsed() > PATIENCE || server.children.last_mut()?.1.try_wait().ok()?.is_some() {
@@ -187,7 +195,7 @@ impl Server {
         let before = self.sum(ticks);
         let (mut asked, mut used) = (0, 0);
         while used < TICKS_MIN && asked < ASKED_MAX {
-            self.get(&query.path()).filter(|bytes| *bytes > 0)?;
+            self.get(&format!("{}{}", query.path(), self.parameters)).filter(|bytes| *bytes > 0)?;
             asked += 1;
             used = self.sum(ticks) - before;
         }
