@@ -28,9 +28,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 /// thread runs waits for the kernel's tick otherwise, four milliseconds on many machines, whatever its priority.
 const HANDS_OVER: Duration = Duration::from_secs(1);
 /// When a processor comes back only after so long, others than short queries want it too.
-const TAKEN: Duration = Duration::from_micros(2500);
+const TAKEN: Duration = Duration::from_micros(4500);
 /// It is kept for so long then, and longer each time until it comes back sooner.
-const KEPT_MIN: Duration = Duration::from_millis(20);
+const KEPT_MIN: Duration = Duration::from_millis(5);
 const KEPT_MAX: Duration = Duration::from_millis(320);
 
 /// A query that has not shown up for so long waits for its storage: it is not in anybody's way, and does not run.

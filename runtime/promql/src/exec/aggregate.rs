@@ -20,7 +20,7 @@ use crate::plan::{Aggregate, Node};
 use crate::{Annotation, QueryError};
 
 /// After so many steps of a series it is looked whether the query may go on.
-const STEPS_AT_ONCE: usize = 256;
+const STEPS_AT_ONCE: usize = 64;
 
 use fold::Folded;
 use grouping::Grouping;

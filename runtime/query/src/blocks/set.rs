@@ -17,7 +17,7 @@ use super::damaged;
 const PARTS_MOST: usize = 4096;
 
 /// After about so many parts other queries may have their turn.
-const PARTS_AT_ONCE: usize = 128;
+const PARTS_AT_ONCE: usize = 64;
 
 /// Selected series of several blocks and of the head.
 #[derive(Debug)]
@@ -63,7 +63,13 @@ impl Merge {
 
     fn fill(&mut self, most: usize, symbols: &mut Symbols) -> Result<Batch, Corruption> {
         let sources = Arc::clone(&self.sources);
-        let mut readers: Vec<_> = sources.blocks.iter().map(|block| block.index().series_reader()).collect();
+        let mut readers = Vec::with_capacity(sources.blocks.len());
+        for (at, block) in sources.blocks.iter().enumerate() {
+            readers.push(block.index().series_reader());
+            if at % PARTS_AT_ONCE == PARTS_AT_ONCE - 1 {
+                sources.pauses.pass();
+            }
+        }
         if !self.started {
             self.started = true;
             for (cursor, reader) in self.blocks.iter_mut().zip(&mut readers) {
