@@ -13,7 +13,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use error_kind::{ErrorKind, Kind};
 use futures::StreamExt;
-use futures::future::BoxFuture;
 use objstore::{Attributes, BucketError, BucketRef};
 use prom_model::Clock;
 use tsdb::BlockId;
@@ -29,8 +28,6 @@ use crate::meta::Meta;
 use crate::object::read_small;
 use crate::{MetaError, layout};
 use cache::{DiskCache, Known, MemoryCache};
-
-type Loaded = Result<Arc<Meta>, BlockError>;
 
 /// How a bucket is looked through.
 #[derive(Debug, Clone)]
@@ -138,19 +135,17 @@ impl Fetcher {
             .await
             .map_err(|source| FetchError::List { bucket: self.bucket.name().to_owned(), source })?;
         let mut view = View::default();
-        // Boxed, as the compiler cannot tell of closures with borrows in streams that they may be sent.
-        let load = |(block, listed): (&BlockId, &Listed)| -> BoxFuture<'_, (BlockId, Loaded)> {
-            let (block, meta) = (*block, listed.meta.clone());
-            Box::pin(async move {
-                let loaded = match meta {
-                    MetaObject::Missing => Err(BlockError::NoMeta),
-                    MetaObject::Unknown(error) => Err(BlockError::Bucket(error)),
-                    MetaObject::There(attributes) => self.load(block, attributes).await,
-                };
-                (block, loaded)
-            })
-        };
-        let loads: Vec<_> = listed.iter().map(load).collect();
+        // Copied, as the compiler cannot tell of closures with borrows in streams that they may be sent. Loads themselves are made
+        // one by one: thousands of them would be what takes the most memory.
+        let wanted: Vec<_> = listed.iter().map(|(block, listed)| (*block, listed.meta.clone())).collect();
+        let loads = wanted.into_iter().map(|(block, meta)| async move {
+            let loaded = match meta {
+                MetaObject::Missing => Err(BlockError::NoMeta),
+                MetaObject::Unknown(error) => Err(BlockError::Bucket(error)),
+                MetaObject::There(attributes) => self.load(block, attributes).await,
+            };
+            (block, loaded)
+        });
         let mut loads = futures::stream::iter(loads).buffer_unordered(self.concurrency);
         while let Some((block, loaded)) = loads.next().await {
             match loaded {

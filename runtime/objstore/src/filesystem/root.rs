@@ -246,8 +246,19 @@ impl Root {
     /// The place of a name that exists, without symbolic links; `""` is the root.
     fn inside(&self, name: &str) -> Result<PathBuf, Failure> {
         let real = self.real()?;
-        let path = fs::canonicalize(real.join(name))?;
-        if path.starts_with(real) { Ok(path) } else { Err(Failure::Outside) }
+        let mut path = real.to_owned();
+        // What leads to the root was resolved once; below it there are mostly no links, and a look at each part tells.
+        for part in name.split('/').filter(|part| !part.is_empty()) {
+            path.push(part);
+            if fs::symlink_metadata(&path)?.is_symlink() {
+                let path = fs::canonicalize(real.join(name))?;
+                return if path.starts_with(real) { Ok(path) } else { Err(Failure::Outside) };
+            }
+        }
+        if path == real {
+            fs::symlink_metadata(&path)?;
+        }
+        Ok(path)
     }
 
     fn real(&self) -> Result<&Path, Failure> {

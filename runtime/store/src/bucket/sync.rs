@@ -8,7 +8,6 @@ use ::block::index_header::IndexHeaderError;
 use ::block::{FetchError, Meta, layout};
 use error_kind::{ErrorKind, Kind};
 use futures::StreamExt;
-use futures::future::BoxFuture;
 use prom_model::PromDuration;
 use tracing::{debug, info, warn};
 use tsdb::BlockId;
@@ -76,14 +75,14 @@ impl BucketStore {
         let (parts, config) = (&self.0.parts, &self.0.config);
         let view = parts.fetcher.fetch().await?;
         let state = self.state();
-        let fresh: Vec<(&BlockId, &Arc<Meta>)> =
-            view.metas.iter().filter(|(id, _)| !state.blocks.contains_key(id)).collect();
-        let have_header = self.with_header(fresh.iter().map(|(id, _)| **id).collect()).await;
-        let load = |(id, meta): (&BlockId, &Arc<Meta>)| -> BoxFuture<'_, (BlockId, Option<Arc<Block>>)> {
-            let (id, meta, has_header) = (*id, Arc::clone(meta), have_header.contains(id));
-            Box::pin(async move { (id, self.load(meta, has_header).await) })
-        };
-        let loads: Vec<_> = fresh.into_iter().map(load).collect();
+        let is_new = |(id, _): &(&BlockId, &Arc<Meta>)| !state.blocks.contains_key(id);
+        let fresh: Vec<(BlockId, Arc<Meta>)> =
+            view.metas.iter().filter(is_new).map(|(id, meta)| (*id, Arc::clone(meta))).collect();
+        let have_header = self.with_header(fresh.iter().map(|(id, _)| *id).collect()).await;
+        let loads = fresh.into_iter().map(|(id, meta)| {
+            let has_header = have_header.contains(&id);
+            async move { (id, self.load(meta, has_header).await) }
+        });
         let loaded: Vec<(BlockId, Option<Arc<Block>>)> =
             futures::stream::iter(loads).buffer_unordered(config.sync_concurrency.max(1)).collect().await;
         let mut blocks: BTreeMap<BlockId, Arc<Block>> = BTreeMap::new();

@@ -13,10 +13,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use block::{DeletionMark, Mark, NoCompactMark, NoCompactReason, NoDownsampleMark, View};
+use block::{DeletionMark, Mark, Meta, NoCompactMark, NoCompactReason, NoDownsampleMark, View};
 use objstore::{Bucket, BucketRef};
 use prom_model::{Clock, SystemClock, TimestampMs};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use server::envelope::{self, ErrorType};
 use tracing::{error, info};
@@ -46,7 +46,9 @@ struct Shown {
 #[serde(rename_all = "camelCase")]
 struct Blocks {
     label: String,
-    blocks: Vec<Value>,
+    /// Written out only when somebody asks: as values of JSON they take ten times the memory.
+    #[serde(serialize_with = "in_full")]
+    blocks: Vec<Arc<Meta>>,
     refreshed_at: String,
     err: Option<String>,
     marks: Map<String, Value>,
@@ -120,11 +122,16 @@ impl Viewer {
 
 impl Blocks {
     fn show(&mut self, view: &View) {
-        self.blocks = view.metas.values().filter_map(|meta| meta_json(meta).ok()).collect();
+        self.blocks = view.metas.values().map(Arc::clone).collect();
         self.marks = marks(view);
         self.partial = partial(view);
         self.err = None;
     }
+}
+
+/// Writes every field of each meta.json.
+fn in_full<S: Serializer>(blocks: &[Arc<Meta>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(blocks.iter().filter_map(|meta| meta_json(meta).ok()))
 }
 
 async fn allow_other_sites(mut response: Response) -> Response {
