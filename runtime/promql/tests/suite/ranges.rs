@@ -7,7 +7,7 @@ use super::memory::{evaluate, free, load};
 
 const INTERVAL: i64 = 15_000;
 
-const FUNCTIONS: [&str; 28] = [
+const FUNCTIONS: [&str; 31] = [
     "rate(RANGE)",
     "increase(RANGE)",
     "delta(RANGE)",
@@ -15,6 +15,9 @@ const FUNCTIONS: [&str; 28] = [
     "idelta(RANGE)",
     "deriv(RANGE)",
     "predict_linear(RANGE, 61)",
+    "predict_linear(RANGE offset 7s, 61)",
+    "predict_linear(RANGE @ 300, 61)",
+    "deriv(RANGE @ 300)",
     "changes(RANGE)",
     "resets(RANGE)",
     "count_over_time(RANGE)",
@@ -82,13 +85,14 @@ fn bits(value: Value) -> Vec<(i64, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn a_range_query_gives_to_the_bit_what_instant_queries_give(
         values in values(),
         range in 10_i64..2000,
-        step in 12_i64..90,
+        // Some move by whole intervals of the samples, so that all ranges look alike.
+        step in prop_oneof![12_i64..90, (1_i64..5).prop_map(|intervals| intervals * 15)],
     ) {
         let storage = load(INTERVAL, &[&format!("x {}", values.join(" "))]);
         let end = values.len() as i64 * INTERVAL;

@@ -4,7 +4,7 @@
 use std::array::from_fn;
 
 use super::RangeFunction;
-use super::lanes::{Running, each_range};
+use super::lanes::{Eight, Running, each_range};
 use super::window::{put_floats, say_if_ignored};
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
@@ -30,7 +30,7 @@ impl<const IS_MAX: bool> RangeFunction for Extreme<IS_MAX> {
                 times.get(at).map(|time| *time as f64 / 1000.0)
             });
         } else if is_scanned(&series.windows.floats, values.len()) {
-            each_range::<Best<IS_MAX>, 1>(
+            each_range::<Best<IS_MAX>, Eight, 1, 8>(
                 series.control,
                 &series.windows.floats,
                 values,

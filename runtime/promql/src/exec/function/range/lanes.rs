@@ -7,8 +7,44 @@ use prom_model::neumaier_add;
 
 use crate::control::{Breaks, Control};
 
-/// Ranges that go side by side.
-const LANES: usize = 4;
+/// How many ranges go side by side.
+pub(super) trait Lanes<const N: usize> {
+    /// The first samples of each range, the second ones, and so on to the end of the shortest.
+    fn side_by_side<S: Copy>(ranges: [&[S]; N]) -> impl Iterator<Item = [S; N]>;
+}
+
+/// Where more would not find room in registers.
+pub(super) struct Two;
+
+impl Lanes<2> for Two {
+    #[inline(always)]
+    fn side_by_side<S: Copy>([one, two]: [&[S]; 2]) -> impl Iterator<Item = [S; 2]> {
+        one.iter().zip(two).map(|(one, two)| [*one, *two])
+    }
+}
+
+/// Where a sample needs few numbers.
+pub(super) struct Four;
+
+impl Lanes<4> for Four {
+    #[inline(always)]
+    fn side_by_side<S: Copy>([one, two, three, four]: [&[S]; 4]) -> impl Iterator<Item = [S; 4]> {
+        // Not by index: the compiler would look at the bounds of each.
+        let all = one.iter().zip(two).zip(three).zip(four);
+        all.map(|(((one, two), three), four)| [*one, *two, *three, *four])
+    }
+}
+
+/// Where a sample needs few numbers, or each has to wait long for the one before.
+pub(super) struct Eight;
+
+impl Lanes<8> for Eight {
+    #[inline(always)]
+    fn side_by_side<S: Copy>([a, b, c, d, e, f, g, h]: [&[S]; 8]) -> impl Iterator<Item = [S; 8]> {
+        let both = Four::side_by_side([a, b, c, d]).zip(Four::side_by_side([e, f, g, h]));
+        both.map(|([a, b, c, d], [e, f, g, h])| [a, b, c, d, e, f, g, h])
+    }
+}
 
 /// What is kept of a range while its samples go by: some numbers, 0 at first. Each number is there once per lane.
 pub(super) trait Running<const NUMBERS: usize> {
@@ -52,9 +88,9 @@ pub(super) fn add_compensated<const N: usize, const CAREFUL: bool>(
     *sums = totals;
 }
 
-/// Lets the samples of each range that has some go by; gives `done` the step, the samples and the numbers. Ranges with infinite
-/// numbers or NaN are evaluated once more, with care. What is left when the query has to end is not evaluated.
-pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
+/// Lets the samples of each range that has some go by, `LANES` ranges at a time; gives `done` the step, the samples and the numbers.
+/// Ranges with infinite numbers or NaN are evaluated once more, with care. What is left when the query has to end is not evaluated.
+pub(super) fn each_range<R: Running<NUMBERS>, L: Lanes<LANES>, const NUMBERS: usize, const LANES: usize>(
     control: &Control,
     windows: &[(u32, u32)],
     samples: &[R::Sample],
@@ -67,32 +103,30 @@ pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
     });
     let mut finish = |step: usize, range: &[R::Sample], numbers: [f64; NUMBERS], context: R::Context| {
         let finite = numbers.iter().all(|number| number.is_finite());
-        let careful = || rest::<R, NUMBERS, true>([[0.0]; NUMBERS], 0.0, range, context);
-        done(step, range, if finite { numbers } else { careful() });
+        done(step, range, if finite { numbers } else { careful::<R, NUMBERS>(range, context) });
     };
     let mut breaks = Breaks::new(control);
     loop {
         let next: [Option<Range<'_, R::Sample>>; LANES] = from_fn(|_| ranges.next());
-        let [Some(one), Some(two), Some(three), Some(four)] = next else {
+        if next.last().is_none_or(Option::is_none) {
             for (step, range) in next.into_iter().flatten() {
                 let context = context(step);
                 let numbers = rest::<R, NUMBERS, false>([[0.0]; NUMBERS], 0.0, range, context);
                 finish(step, range, numbers, context);
             }
             return;
-        };
-        let group = [one, two, three, four];
+        }
+        let group = next.map(|range| range.unwrap_or((0, &[])));
         let shortest = group.iter().map(|(_, range)| range.len()).min().unwrap_or(0);
         if !breaks.goes_on(shortest * LANES) {
             return;
         }
         let contexts = group.map(|(step, _)| context(step));
-        let [one, two, three, four] = group.map(|(_, range)| range.get(..shortest).unwrap_or(range).iter());
         let mut numbers = [[0.0; LANES]; NUMBERS];
         let mut count = 0.0;
-        for (((one, two), three), four) in one.zip(two).zip(three).zip(four) {
+        for samples in L::side_by_side(group.map(|(_, range)| range)) {
             count += 1.0;
-            R::add::<LANES, false>(&mut numbers, &contexts, count, [*one, *two, *three, *four]);
+            R::add::<LANES, false>(&mut numbers, &contexts, count, samples);
         }
         for (lane, ((step, range), context)) in group.into_iter().zip(contexts).enumerate() {
             let own = from_fn(|number| [numbers[number][lane]]);
@@ -101,6 +135,14 @@ pub(super) fn each_range<R: Running<NUMBERS>, const NUMBERS: usize>(
             finish(step, range, numbers, context);
         }
     }
+}
+
+/// The numbers of a range whose sums may overflow or are no numbers.
+pub(super) fn careful<R: Running<NUMBERS>, const NUMBERS: usize>(
+    range: &[R::Sample],
+    context: R::Context,
+) -> [f64; NUMBERS] {
+    rest::<R, NUMBERS, true>([[0.0]; NUMBERS], 0.0, range, context)
 }
 
 /// The end of a range that is longer than its neighbours, or all of it.

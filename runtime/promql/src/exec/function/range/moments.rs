@@ -7,7 +7,7 @@ use prom_model::{FloatHistogram, IncompatibleBuckets, neumaier_add};
 
 use super::RangeFunction;
 use super::exact::ExactSums;
-use super::lanes::{Running, add_compensated, each_range};
+use super::lanes::{Eight, Running, add_compensated, each_range};
 use super::window::{Window, put_floats, say_if_ignored, windows};
 use crate::exec::histogram_sum::{HistogramSum, Mean};
 use crate::exec::range::{RangeArgs, RangeSeries};
@@ -60,7 +60,7 @@ impl Sum {
             });
             return;
         }
-        each_range::<Adding, 2>(
+        each_range::<Adding, Eight, 2, 8>(
             series.control,
             windows,
             values,
@@ -190,7 +190,7 @@ impl RangeFunction for Variance {
         out: &mut Column,
     ) -> Result<(), QueryError> {
         let (values, windows) = (&series.samples.values, &series.windows.floats);
-        each_range::<Spreading, 4>(
+        each_range::<Spreading, Eight, 4, 8>(
             series.control,
             windows,
             values,

@@ -1,10 +1,13 @@
 //! `deriv`, `predict_linear` and `double_exponential_smoothing`.
 
+mod regular;
+
 use std::array::from_fn;
 
 use super::RangeFunction;
-use super::lanes::{Running, add_compensated, each_range};
+use super::lanes::{Eight, Running, Two, add_compensated, careful, each_range};
 use super::window::{say_if_ignored, windows};
+use crate::control::Breaks;
 use crate::exec::range::{RangeArgs, RangeSeries};
 use crate::{Column, QueryError};
 
@@ -13,6 +16,12 @@ pub(super) struct Line {
     /// Whether the value ahead is wanted, not the slope.
     pub(super) is_prediction: bool,
 }
+
+/// Ranges that are asked together whether their samples lie at the same places.
+const PIECE: usize = 64;
+
+/// Sums over a range: of times (seconds from an origin), values, their products and squared times; each with what it lost.
+type Sums = [f64; 8];
 
 impl RangeFunction for Line {
     fn evaluate(
@@ -23,25 +32,57 @@ impl RangeFunction for Line {
     ) -> Result<(), QueryError> {
         let (times, values) = (series.samples.timestamps.as_slice(), series.samples.values.as_slice());
         let windows = series.windows.floats.as_slice();
-        let samples: Vec<(i64, f64)> = times.iter().copied().zip(values.iter().copied()).collect();
+        let constant_from = starts_of_runs(values);
+        let mut done = |step: usize, (from, to): (u32, u32), sums: Sums| {
+            let is_constant = constant_from.get(to as usize - 1).is_some_and(|start| *start <= from);
+            let first = values.get(from as usize).copied().unwrap_or(f64::NAN);
+            let (slope, intercept) = match (is_constant, first.is_infinite()) {
+                (true, true) => (f64::NAN, f64::NAN),
+                (true, false) => (0.0, first),
+                (false, _) => line(sums, f64::from(to - from)),
+            };
+            let value = if self.is_prediction { slope * args.param(0, step) + intercept } else { slope };
+            out.set_float(step, value);
+        };
         // A time near the samples keeps the digits.
         let near = |step: usize| windows.get(step).and_then(|window| times.get(window.0 as usize));
         let origin = |step: usize| {
             if self.is_prediction { args.steps.time(step) } else { near(step).copied().unwrap_or(0) }
         };
-        let constant_from = starts_of_runs(values);
-        each_range::<Fitting, 8>(series.control, windows, &samples, origin, |step, range, sums| {
-            let Some(&(from, to)) = windows.get(step).filter(|_| range.len() >= 2) else { return };
-            let is_constant = constant_from.get(to as usize - 1).is_some_and(|start| *start <= from);
-            let first = range.first().map_or(f64::NAN, |(_, value)| *value);
-            let (slope, intercept) = match (is_constant, first.is_infinite()) {
-                (true, true) => (f64::NAN, f64::NAN),
-                (true, false) => (0.0, first),
-                (false, _) => line(sums, range.len() as f64),
-            };
-            let value = if self.is_prediction { slope * args.param(0, step) + intercept } else { slope };
-            out.set_float(step, value);
-        });
+        let mut others = windows.to_vec();
+        let samples = |from: u32, to: u32| -> Vec<(i64, f64)> {
+            let range = from as usize..to as usize;
+            let (times, values) = (times.get(range.clone()).unwrap_or(&[]), values.get(range).unwrap_or(&[]));
+            times.iter().copied().zip(values.iter().copied()).collect()
+        };
+        // With `@`, steps move away from their range.
+        if !(self.is_prediction && args.once) {
+            let mut breaks = Breaks::new(series.control);
+            for piece in series.windows.paces(args.reach()).iter().flat_map(|pace| pace.pieces(PIECE)) {
+                let is_done = regular::sums(
+                    piece,
+                    (times, values),
+                    origin(piece.step),
+                    &mut breaks,
+                    |step, range, sums| {
+                        let finite = sums.iter().all(|sum| sum.is_finite());
+                        let again = || careful::<Fitting, 8>(&samples(range.0, range.1), origin(step));
+                        done(step, range, if finite { sums } else { again() });
+                    },
+                );
+                if is_done {
+                    others.iter_mut().skip(piece.step).take(piece.steps).for_each(|window| *window = (0, 0));
+                }
+            }
+        }
+        if others.iter().any(|(from, to)| from < to) {
+            let samples = samples(0, u32::try_from(values.len()).unwrap_or(u32::MAX));
+            each_range::<Fitting, Two, 8, 2>(series.control, &others, &samples, origin, |step, _, sums| {
+                if let Some(range) = windows.get(step).filter(|(from, to)| to - from >= 2) {
+                    done(step, *range, sums);
+                }
+            });
+        }
         say_if_ignored(series, args.range_span);
         Ok(())
     }
@@ -58,7 +99,7 @@ fn starts_of_runs(values: &[f64]) -> Vec<u32> {
     runs.collect()
 }
 
-/// Sums of times (seconds from an origin), values, their products and squared times; each with what it lost.
+/// All [`Sums`], sample by sample.
 struct Fitting;
 
 impl Running<8> for Fitting {
@@ -82,7 +123,7 @@ impl Running<8> for Fitting {
 }
 
 /// The straight line of least squares: its slope, and its value at the origin.
-fn line([x, x_lost, y, y_lost, xy, xy_lost, x2, x2_lost]: [f64; 8], count: f64) -> (f64, f64) {
+fn line([x, x_lost, y, y_lost, xy, xy_lost, x2, x2_lost]: Sums, count: f64) -> (f64, f64) {
     let (x, y, xy, x2) = (x + x_lost, y + y_lost, xy + xy_lost, x2 + x2_lost);
     let covariance = xy - x * y / count;
     let variance = x2 - x * x / count;
@@ -107,11 +148,17 @@ impl RangeFunction for Smoothing {
         }
         let factors = |step: usize| (args.param(0, step), args.param(1, step));
         let (values, windows) = (&series.samples.values, &series.windows.floats);
-        each_range::<Smooth, 3>(series.control, windows, values, factors, |step, range, [_, smoothed, _]| {
-            if range.len() >= 2 {
-                out.set_float(step, smoothed);
-            }
-        });
+        each_range::<Smooth, Eight, 3, 8>(
+            series.control,
+            windows,
+            values,
+            factors,
+            |step, range, [_, smoothed, _]| {
+                if range.len() >= 2 {
+                    out.set_float(step, smoothed);
+                }
+            },
+        );
         say_if_ignored(series, args.range_span);
         Ok(())
     }
