@@ -91,7 +91,8 @@ fn best(merging: &Merging, replicas: &[&Vec<Vec<Chunk>>]) -> f64 {
             pieces.clear();
             for chunk in replicas.iter().flat_map(|replica| &replica[series % 100]) {
                 let content = Content::Column(Encoded { encoding: Some(Encoding::Xor), data: &chunk.data });
-                pieces.push(Piece { min_time: chunk.times.0, max_time: chunk.times.1, content });
+                let (min_time, max_time) = chunk.times;
+                pieces.push(Piece { min_time, max_time, is_raw: true, content });
             }
             pieces.sort_by_key(|piece| (piece.min_time, piece.max_time));
             samples.clear();

@@ -52,6 +52,8 @@ pub struct Piece<'c> {
     pub min_time: i64,
     /// The time of the last sample.
     pub max_time: i64,
+    /// Whether the samples are as they were scraped, not downsampled.
+    pub is_raw: bool,
     /// The samples.
     pub content: Content<'c>,
 }

@@ -17,6 +17,7 @@ use promql::Samples;
 use tsdb::chunk::ChunkError;
 
 use self::column::Column;
+use self::penalty::Falls;
 use self::replica::{Decoder, Replica};
 use crate::chain;
 use crate::{Piece, Wanted};
@@ -34,7 +35,8 @@ pub enum Deduplication {
 /// How the chunks of a series are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merging {
-    /// Which aggregate, and so whether counters lose their resets.
+    /// Which aggregate, and so whether counters lose their resets: downsampled ones, and raw ones where a replica that takes the turn
+    /// from another has a lower value.
     pub wanted: Wanted,
     /// Whether chunks whose times overlap are those of replicas. Where they are not, of two such chunks the first counts.
     pub replicas: Option<Deduplication>,
@@ -120,25 +122,41 @@ impl Merger {
         lanes: &lanes::Lanes,
         into: &mut Samples,
     ) -> Result<(), PieceError> {
-        let mut replicas: Vec<Replica<'_>> = (0..lanes.count())
-            .map(|lane| {
-                let column = self.spare.pop().unwrap_or_default();
-                Replica::new(lane, pieces, lanes.of_pieces(), merging, column)
-            })
-            .collect();
-        let merged = match (replicas.as_mut_slice(), merging.replicas) {
-            ([], _) => return Ok(()),
-            ([only], _) => only.decode_all(&mut self.decoder).map(|()| only.take_column()),
-            (several, Some(Deduplication::Chain)) => return self.chain(several, into),
-            (several, _) if several.len() > 2 && several.len() <= nested::DEPTH_MAX && merging.monotonic => {
-                nested::fold(several, self.spare.pop().unwrap_or_default(), &mut self.decoder)
+        let is_counter = merging.wanted == Wanted::Counter;
+        let is_penalised = merging.replicas != Some(Deduplication::Chain);
+        // Of scraped samples the engine sees resets itself, and sees more than when they are gone: how near zero a range begins.
+        // Without them a reset is told from a replica that is behind.
+        let as_scraped = is_counter
+            && merging.monotonic
+            && (lanes.count() == 1 || is_penalised)
+            && pieces.iter().all(|piece| piece.is_raw);
+        let falls = if merging.monotonic { Falls::Lifted } else { Falls::Kept };
+        let ways = [as_scraped.then_some((false, Falls::Refused)), Some((is_counter, falls))];
+        for (without_resets, falls) in ways.into_iter().flatten() {
+            let mut replicas: Vec<Replica<'_>> = (0..lanes.count())
+                .map(|lane| {
+                    let column = self.spare.pop().unwrap_or_default();
+                    Replica::new(lane, pieces, lanes.of_pieces(), merging.times, without_resets, column)
+                })
+                .collect();
+            let merged = match replicas.as_mut_slice() {
+                [] => return Ok(()),
+                [only] => only.decode_all(&mut self.decoder).map(|()| Some(only.take_column())),
+                several if !is_penalised => return self.chain(several, into),
+                several
+                    if several.len() > 2 && several.len() <= nested::DEPTH_MAX && falls == Falls::Lifted =>
+                {
+                    nested::fold(several, self.spare.pop().unwrap_or_default(), &mut self.decoder).map(Some)
+                }
+                several => penalty::fold(several, falls, &mut self.decoder, &mut self.spare),
+            };
+            self.spare.extend(replicas.iter_mut().map(Replica::take_column));
+            if let Some(mut merged) = merged? {
+                merged.swap_into(into);
+                self.spare.push(merged);
+                break;
             }
-            (several, _) => penalty::fold(several, merging.monotonic, &mut self.decoder, &mut self.spare),
-        };
-        self.spare.extend(replicas.iter_mut().map(Replica::take_column));
-        let mut merged = merged?;
-        merged.swap_into(into);
-        self.spare.push(merged);
+        }
         self.spare.retain(Column::has_memory);
         self.spare.truncate(SPARE_MAX);
         Ok(())

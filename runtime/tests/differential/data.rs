@@ -42,10 +42,37 @@ struct Series {
     samples: Vec<(i64, f64)>,
 }
 
-/// Writes the series as one block.
-pub(super) fn write(seed: u64, folder: &Path) {
+/// Some of the samples, as one block.
+pub(super) struct Part<'a> {
+    /// Tells the ID of the block from those of other parts.
+    pub(super) number: u128,
+    /// A label that all series get; empty for none.
+    pub(super) cluster: &'a str,
+    /// Which series, by their numbers.
+    pub(super) has: &'a dyn Fn(usize) -> bool,
+    /// From which time to before which, milliseconds since the epoch.
+    pub(super) times: (i64, i64),
+}
+
+impl Part<'_> {
+    /// All there is.
+    pub(super) const ALL: Part<'static> =
+        Part { number: 7, cluster: "", has: &|_| true, times: (START, START + LENGTH) };
+}
+
+/// Writes series as one block; gives its ID. A part has of each series the same samples as the whole.
+pub(super) fn write(seed: u64, folder: &Path, part: &Part<'_>) -> BlockId {
     let mut chance = Chance::new(seed);
     let mut all = series(&mut chance);
+    let (from, to) = part.times;
+    for (number, series) in all.iter_mut().enumerate() {
+        series.samples.retain(|(time, _)| (from..to).contains(time) && (part.has)(number));
+        if !part.cluster.is_empty() {
+            series.labels.push(("cluster".to_owned(), part.cluster.to_owned()));
+            series.labels.sort();
+        }
+    }
+    all.retain(|series| !series.samples.is_empty());
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
     let mut builder = SymbolTableBuilder::default();
     let numbers: Vec<Vec<(u32, u32)>> = all
@@ -55,7 +82,7 @@ pub(super) fn write(seed: u64, folder: &Path) {
         })
         .collect();
     let (table, symbols) = builder.build();
-    let id = BlockId::new((START + LENGTH) as u64, 7);
+    let id = BlockId::new(to as u64, part.number);
     let mut writer = BlockWriter::create(Arc::new(RealFs), folder, id, Arc::new(table)).expect("a block");
     for (series, labels) in all.iter().zip(numbers) {
         let labels: Vec<(u32, u32)> = labels
@@ -82,7 +109,8 @@ pub(super) fn write(seed: u64, folder: &Path) {
             .collect();
         writer.add_series(&labels, &chunks).expect("a series");
     }
-    writer.finish(BlockMeta::new(id, START, START + LENGTH), &Tombstones::default()).expect("a block");
+    writer.finish(BlockMeta::new(id, from, to), &Tombstones::default()).expect("a block");
+    id
 }
 
 fn series(chance: &mut Chance) -> Vec<Series> {

@@ -12,8 +12,10 @@ mod compare;
 mod data;
 mod query;
 mod reasons;
+mod replicas;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,32 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Prometheus over a data folder; nothing is scraped.
+    fn prometheus(data: &Path, external_labels: &str) -> Server {
+        let config = data.with_extension("yml");
+        let text = format!("global: {{evaluation_interval: 1m, external_labels: {external_labels}}}\n");
+        std::fs::write(&config, text).expect("a configuration");
+        let address = free_address();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .args(["--storage.tsdb.retention.time=100y"])
+            .args(["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"])
+            .arg(format!("--web.listen-address={address}"));
+        Server::start(command, address)
+    }
+
+    /// Our engine over a folder of blocks.
+    fn over_blocks(folder: &Path) -> Server {
+        let address = free_address();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
+        command.args(["tools", "tsdb", "serve"]).arg(folder).arg(format!("--http-address={address}"));
+        Server::start(command, address)
+    }
+}
+
 fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
@@ -70,22 +98,10 @@ fn random_queries_give_the_answers_of_prometheus() {
     let (own, peer) = (folder.path().join("own"), folder.path().join("peer"));
     for path in [&own, &peer] {
         std::fs::create_dir_all(path).expect("a folder");
-        data::write(seed, path);
+        data::write(seed, path, &data::Part::ALL);
     }
-    let config = folder.path().join("prometheus.yml");
-    std::fs::write(&config, "global: {evaluation_interval: 1m}\n").expect("a configuration");
-    let address = free_address();
-    let mut command = Command::new("prometheus");
-    command
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", peer.display()))
-        .args(["--storage.tsdb.retention.time=100y"])
-        .arg(format!("--web.listen-address={address}"));
-    let prometheus = Server::start(command, address);
-    let address = free_address();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pronoiad"));
-    command.args(["tools", "tsdb", "serve"]).arg(&own).arg(format!("--http-address={address}"));
-    let pronoiad = Server::start(command, address);
+    let prometheus = Server::prometheus(&peer, "{}");
+    let pronoiad = Server::over_blocks(&own);
 
     let mut generator = Generator::new(seed);
     let asked: Vec<Asked> = (0..queries).map(|_| generator.next_query()).collect();

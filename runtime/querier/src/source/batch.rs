@@ -3,7 +3,7 @@
 use budget::Held;
 use promql::{SampleReader, Samples, SeriesBatch, SourceError, Symbol, Symbols};
 use query::{Encoded, Merger, Merging, Piece};
-use storeapi::{AggrChunk, Chunk, Series};
+use storeapi::{AggrChunk, Aggregate, Chunk, Series};
 use tsdb::chunk::Encoding;
 
 use super::failure::unreadable;
@@ -79,7 +79,9 @@ impl SampleReader for Reader<'_> {
         self.pieces.extend(entry.chunks.iter().map(|chunk| {
             let content =
                 batch.merging.wanted.choose(|aggregate| chunk.parts.get(wire(aggregate)).map(encoded));
-            Piece { min_time: chunk.min_time, max_time: chunk.max_time, content }
+            // What Thanos' stores take for raw has no other part.
+            let is_raw = chunk.parts.iter().all(|(aggregate, _)| aggregate == Aggregate::Raw);
+            Piece { min_time: chunk.min_time, max_time: chunk.max_time, is_raw, content }
         }));
         self.merger.read(&batch.merging, &self.pieces, into).map_err(unreadable)
     }

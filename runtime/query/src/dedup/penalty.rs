@@ -13,24 +13,40 @@ use super::replica::{Decoder, Replica};
 /// How long the first sample bars the other replica, milliseconds: no distance is known yet.
 const INITIAL_PENALTY_MS: i64 = 5000;
 
-/// Merges replicas, the first two, then what came out with the third, and so on.
+/// What is done where values would fall as the turn passes from one replica to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Falls {
+    /// Nothing: they are no counter's.
+    Kept,
+    /// What follows is lifted, as Thanos does with counters whose resets are gone.
+    Lifted,
+    /// The merge ends without a result: it may be a reset, or a replica that is behind.
+    Refused,
+}
+
+/// Merges replicas, the first two, then what came out with the third, and so on; `None` where falling values are refused.
 pub(super) fn fold(
     replicas: &mut [Replica<'_>],
-    monotonic: bool,
+    falls: Falls,
     decoder: &mut Decoder,
     spare: &mut Vec<Column>,
-) -> Result<Column, PieceError> {
-    let Some((first, others)) = replicas.split_first_mut() else { return Ok(Column::default()) };
+) -> Result<Option<Column>, PieceError> {
+    let Some((first, others)) = replicas.split_first_mut() else { return Ok(None) };
     let mut merged: Option<Replica<'_>> = None;
     for other in others {
         let out = spare.pop().unwrap_or_default();
-        let mut pair = Pair::new([merged.as_mut().unwrap_or(&mut *first), other], monotonic, out);
-        pair.run(decoder)?;
+        let mut pair = Pair::new([merged.as_mut().unwrap_or(&mut *first), other], falls, out);
+        let is_done = pair.run(decoder)?;
         let out = pair.out;
+        if !is_done {
+            spare.push(out);
+            spare.extend(merged.map(|mut merged| merged.take_column()));
+            return Ok(None);
+        }
         let before = merged.replace(Replica::decoded(out));
         spare.extend(before.map(|mut before| before.take_column()));
     }
-    Ok(merged.map(|mut merged| merged.take_column()).unwrap_or_default())
+    Ok(merged.map(|mut merged| merged.take_column()))
 }
 
 /// One of two replicas.
@@ -103,7 +119,7 @@ struct Taken {
 
 struct Pair<'r, 'p> {
     sides: [Side<'r, 'p>; 2],
-    monotonic: bool,
+    falls: Falls,
     /// The last sample that came out.
     last: Option<i64>,
     /// The last rows that came out, not yet in `out`.
@@ -112,7 +128,7 @@ struct Pair<'r, 'p> {
 }
 
 impl<'r, 'p> Pair<'r, 'p> {
-    fn new(replicas: [&'r mut Replica<'p>; 2], monotonic: bool, mut out: Column) -> Self {
+    fn new(replicas: [&'r mut Replica<'p>; 2], falls: Falls, mut out: Column) -> Self {
         out.clear();
         let sides = replicas.map(|replica| Side {
             replica,
@@ -122,10 +138,11 @@ impl<'r, 'p> Pair<'r, 'p> {
             settled: false,
             add: 0.0,
         });
-        Pair { sides, monotonic, last: None, taken: None, out }
+        Pair { sides, falls, last: None, taken: None, out }
     }
 
-    fn run(&mut self, decoder: &mut Decoder) -> Result<(), PieceError> {
+    /// `false`: it came upon falling values that are refused.
+    fn run(&mut self, decoder: &mut Decoder) -> Result<bool, PieceError> {
         let (mut second_has, mut last_value) = (false, None);
         loop {
             let [first, second] = &mut self.sides;
@@ -149,13 +166,23 @@ impl<'r, 'p> Pair<'r, 'p> {
                     }
                 }
             };
-            if self.monotonic
-                && picks_second != second_has
+            if picks_second != second_has
                 && let Some(last) = last_value
             {
-                second.settle(decoder)?;
-                first.adjust(last);
-                second.adjust(last);
+                match self.falls {
+                    Falls::Kept => {}
+                    Falls::Lifted => {
+                        second.settle(decoder)?;
+                        first.adjust(last);
+                        second.adjust(last);
+                    }
+                    Falls::Refused => {
+                        let picked = if picks_second { &*second } else { &*first };
+                        if self.last.is_some() && picked.value().is_some_and(|value| value < last) {
+                            return Ok(false);
+                        }
+                    }
+                }
             }
             second_has = picks_second;
             let [picked, other] = if picks_second { [second, first] } else { [first, second] };
@@ -168,7 +195,7 @@ impl<'r, 'p> Pair<'r, 'p> {
             self.take(Taken { is_second: picks_second, rows: start..last_row + 1, add });
         }
         self.finish();
-        Ok(())
+        Ok(true)
     }
 
     /// Rows come out. They stay where they are as long as those of the same side follow.
@@ -189,7 +216,7 @@ impl<'r, 'p> Pair<'r, 'p> {
     fn append(&mut self, taken: Taken) {
         let [first, second] = &self.sides;
         let side = if taken.is_second { second } else { first };
-        self.out.append(&side.replica.column, taken.rows, self.monotonic.then_some(taken.add));
+        self.out.append(&side.replica.column, taken.rows, (self.falls == Falls::Lifted).then_some(taken.add));
     }
 
     /// The last rows come out. Where these are all, and all of their side, nothing is copied.
@@ -200,7 +227,7 @@ impl<'r, 'p> Pair<'r, 'p> {
         let column = &mut side.replica.column;
         if self.out.len() == 0 && taken.rows == (0..column.len()) {
             std::mem::swap(&mut self.out, column);
-            if self.monotonic {
+            if self.falls == Falls::Lifted {
                 self.out.lift(taken.add);
             }
             return;

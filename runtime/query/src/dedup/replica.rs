@@ -4,11 +4,11 @@ use std::mem::take;
 
 use tsdb::chunk::{Columns, HistogramColumns, Order, decode_floats};
 
+use super::PieceError;
 use super::column::Column;
 use super::counter::Total;
-use super::{Merging, PieceError};
 use crate::histograms::each_histogram;
-use crate::{Content, Encoded, Piece, Wanted};
+use crate::{Content, Encoded, Piece};
 
 /// Memory of decoders.
 #[derive(Debug, Default)]
@@ -42,12 +42,12 @@ impl<'p> Replica<'p> {
         lane: u32,
         pieces: &'p [Piece<'p>],
         lanes: &'p [u32],
-        merging: &Merging,
+        (floor, ceiling): (i64, i64),
+        without_resets: bool,
         mut column: Column,
     ) -> Self {
         column.clear();
-        let total = (merging.wanted == Wanted::Counter).then(Total::default);
-        let (floor, ceiling) = merging.times;
+        let total = without_resets.then(Total::default);
         Replica { column, lane, pieces, lanes, next: 0, floor, ceiling, total, end: None }
     }
 

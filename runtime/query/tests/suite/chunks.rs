@@ -56,7 +56,7 @@ impl Chunk {
     pub(crate) fn piece(&self) -> Piece<'_> {
         let (min_time, max_time) = self.times();
         let encoded = Encoded { encoding: Some(self.encoding), data: &self.data };
-        Piece { min_time, max_time, content: Content::Column(encoded) }
+        Piece { min_time, max_time, is_raw: false, content: Content::Column(encoded) }
     }
 }
 

@@ -57,7 +57,7 @@ fn chunks_of_random_bytes_are_errors() {
 
 fn read(content: Content<'_>) -> Result<Samples, PieceError> {
     let mut samples = Samples::default();
-    let piece = Piece { min_time: 0, max_time: 100, content };
+    let piece = Piece { min_time: 0, max_time: 100, is_raw: false, content };
     Merger::new().read(&Merging::new("", None, ALL), &[piece], &mut samples).map(|()| samples)
 }
 
@@ -102,6 +102,7 @@ fn chained_replicas_give_all_samples_of_each_time_one() {
     let pieces = [(1, 5, &one), (2, 9, &two)].map(|(min_time, max_time, data)| Piece {
         min_time,
         max_time,
+        is_raw: true,
         content: Content::Column(encoded(data)),
     });
     let mut samples = Samples::default();

@@ -15,10 +15,17 @@ fn bits(value: Value) -> (bool, u64) {
     }
 }
 
-fn columns(merger: &mut Merger, merging: &Merging, chunks: &[Chunk]) -> Vec<(i64, (bool, u64))> {
+/// Samples with their times, as bits.
+type Found = Vec<(i64, (bool, u64))>;
+
+fn columns(merger: &mut Merger, merging: &Merging, chunks: &[Chunk]) -> Found {
     let pieces: Vec<Piece<'_>> = chunks.iter().map(Chunk::piece).collect();
+    samples(merger, merging, &pieces)
+}
+
+fn samples(merger: &mut Merger, merging: &Merging, pieces: &[Piece<'_>]) -> Found {
     let mut samples = Samples::default();
-    merger.read(merging, &pieces, &mut samples).unwrap();
+    merger.read(merging, pieces, &mut samples).unwrap();
     let floats = samples.timestamps.iter().zip(&samples.values);
     let histograms = samples.histogram_timestamps.iter().zip(&samples.histograms);
     let mut all: Vec<_> = floats.map(|(time, value)| (*time, bits(Value::Float(*value)))).collect();
@@ -41,7 +48,7 @@ fn split(chunks: &[Chunk]) -> Vec<Vec<&Chunk>> {
     found
 }
 
-fn iterators(merging: &Merging, chunks: &[Chunk]) -> Vec<(i64, (bool, u64))> {
+fn iterators(merging: &Merging, chunks: &[Chunk]) -> Found {
     let walk = |chunks: &[&Chunk]| -> Box<dyn Iterate> {
         let chunks: Vec<_> = chunks.iter().map(|chunk| ChunkIterator::new(&chunk.samples)).collect();
         let inner: Box<dyn Iterate> = match merging.wanted {
@@ -165,4 +172,61 @@ fn counters_that_may_fall_between_replicas() {
         repeats_last: random.one_in(2),
         calm: false,
     });
+}
+
+/// Whether a value falls where the turn may have passed, and where it must have passed.
+fn falls_between(found: &Found, chunks: &[Chunk]) -> (bool, bool) {
+    let value = |(_, (_, bits)): &(i64, (bool, u64))| f64::from_bits(*bits);
+    let replicas = split(chunks);
+    let having = |wanted: &(i64, (bool, u64))| -> Vec<bool> {
+        let has = |(time, value): &(i64, Value)| (*time, bits(*value)) == *wanted;
+        replicas.iter().map(|replica| replica.iter().flat_map(|chunk| &chunk.samples).any(has)).collect()
+    };
+    let (mut may, mut must) = (false, false);
+    for pair in found.windows(2).filter(|pair| value(&pair[1]) < value(&pair[0])) {
+        let (before, after) = (having(&pair[0]), having(&pair[1]));
+        may |=
+            (0..before.len()).any(|one| (0..after.len()).any(|two| one != two && before[one] && after[two]));
+        must |= !before.iter().zip(&after).any(|(before, after)| *before && *after);
+    }
+    (may, must)
+}
+
+#[test]
+fn scraped_counters_keep_their_resets_unless_the_turn_passes_to_a_lower_value() {
+    let (mut random, mut merger) = (Random(9), Merger::new());
+    let (mut kept, mut taken_out) = (0, 0);
+    for set in 0..20_000 {
+        let calm = random.one_in(2);
+        let shape = Shape {
+            replicas: 1 + random.below(3),
+            counter: true,
+            histograms: false,
+            repeats_last: false,
+            calm,
+        };
+        let chunks = replicas(&mut random, shape);
+        let ends: Vec<_> = chunks.iter().map(Chunk::times).collect();
+        let (first, last) = (ends[0].0, ends.iter().map(|(_, end)| *end).max().unwrap());
+        let times = (first + random.below((last - first) as u64 / 2 + 1) as i64, last);
+        let merging = Merging::new("rate", Some(Deduplication::Penalty), times);
+        let raw: Vec<Piece<'_>> =
+            chunks.iter().map(|chunk| Piece { is_raw: true, ..chunk.piece() }).collect();
+        let found = samples(&mut merger, &merging, &raw);
+        let (without, with) =
+            (iterators(&merging, &chunks), iterators(&Merging::new("", merging.replicas, times), &chunks));
+        let told = || chunks.iter().map(|chunk| format!("{:?}\n", chunk.samples)).collect::<String>();
+        // Chunks of one replica may overlap too.
+        let ((may_fall, must_fall), count) = (falls_between(&with, &chunks), split(&chunks).len());
+        if count == 1 || (count == 2 && !may_fall) {
+            assert_eq!(found, with, "set {set}: {shape:?} {times:?}\n{}", told());
+        } else if must_fall {
+            assert_eq!(found, without, "set {set}: {shape:?} {times:?}\n{}", told());
+        } else {
+            assert!(found == with || found == without, "set {set}: {shape:?} {times:?}\n{}", told());
+        }
+        kept += usize::from(found == with && with != without);
+        taken_out += usize::from(found == without && with != without);
+    }
+    assert!(kept > 1000 && taken_out > 1000, "{kept} {taken_out}");
 }
