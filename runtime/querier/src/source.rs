@@ -89,8 +89,8 @@ impl StoreSource {
 
     /// The function that decides what is read of the chunks.
     ///
-    /// Counters are read without their resets, so that downsampled ones and a change of replicas do no harm. Whoever counts
-    /// resets wants them, and gets them where only raw data are read; the original finds none there either.
+    /// Downsampled counters are read without their resets, and raw ones too where a replica takes the turn with a lower value. Whoever
+    /// counts resets wants them even there, and gets them where only raw data are read; the original finds none there either.
     fn reads_as(&self, select: &Select) -> &'static str {
         let allowed = self.options.max_source_resolution;
         let raw = query::resolution::for_selector(allowed, select.range, select.function) <= 0;

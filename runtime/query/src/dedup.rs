@@ -1,8 +1,9 @@
 //! One series out of the chunks that several replicas have of it.
 //!
-//! What comes out is, sample by sample, what Thanos' iterators give. They look at each sample of each replica; here whole columns
-//! are looked at: chunks that no replica disputes are decoded straight into the answer, a replica that is not needed for minutes
-//! is not decoded for them, and runs of samples of one replica are found by their times alone.
+//! What comes out is, sample by sample, what Thanos' iterators give, but for raw counters, which keep their resets where they can.
+//! The iterators look at each sample of each replica; here whole columns are looked at: chunks that no replica disputes are decoded
+//! straight into the answer, a replica that is not needed for minutes is not decoded for them, and runs of samples of one replica
+//! are found by their times alone.
 
 mod column;
 mod counter;
