@@ -88,6 +88,11 @@ fn by_labels(result: &Json) -> BTreeMap<String, Json> {
     series.iter().map(|series| (key(series), plain(series))).collect()
 }
 
+/// The one answer that differs on purpose: rates of a raw counter over changes of replicas that saw different resets. Thanos takes resets
+/// away first, and then counts something twice or loses it at each change; here the samples decide.
+const OVER_CHANGES: (&str, &str) =
+    (r#"sum by (code) (rate(http_requests_total{cluster="us"}[4h]))"#, "compacted");
+
 #[test]
 #[expect(clippy::print_stderr, reason = "a suite that is left out must say so, and how much was compared")]
 fn answers_of_thanos() {
@@ -105,7 +110,7 @@ fn answers_of_thanos() {
         .filter(|path| path.to_string_lossy().contains("-query"))
         .collect();
     paths.sort();
-    let (mut total, mut wrong) = (0, Vec::new());
+    let (mut total, mut over_changes, mut wrong) = (0, 0, Vec::new());
     for path in paths.iter().filter(|path| path.extension() == Some("json".as_ref())) {
         let Ok(file) = serde_json::from_slice::<Json>(&std::fs::read(path).unwrap()) else { continue };
         let Some(range) = range(&file["params"]) else { continue };
@@ -121,13 +126,16 @@ fn answers_of_thanos() {
             let found = ask(&runtime, Arc::clone(bucket) as Arc<_>, options.clone(), query, range);
             let expected = &answer["response"]["data"]["result"];
             let equal = found.as_ref().is_ok_and(|found| by_labels(found) == by_labels(expected));
-            if !equal {
+            if !equal && (query, name) == OVER_CHANGES {
+                over_changes += 1;
+            } else if !equal {
                 let found = found.map_or_else(|error| error, |found| found.to_string());
                 wrong.push(format!("{} {name}: {query}\n    {found}\n    {expected}", file["id"]));
             }
         }
     }
-    eprintln!("answers of Thanos: {} of {total} equal", total - wrong.len());
+    eprintln!("answers of Thanos: {} of {total} equal", total - wrong.len() - over_changes);
+    assert!(over_changes <= 1, "{over_changes} differ over changes of replicas");
     assert!(total > 80, "only {total} answers found");
     assert!(wrong.is_empty(), "{} of {total}:\n{}", wrong.len(), wrong.join("\n"));
 }
