@@ -135,7 +135,7 @@ fn answers_of_thanos() {
         }
     }
     eprintln!("answers of Thanos: {} of {total} equal", total - wrong.len() - over_changes);
-    assert!(over_changes <= 1, "{over_changes} differ over changes of replicas");
+    assert_eq!(over_changes, 1, "the answer that differs on purpose is no longer there, or the same");
     assert!(total > 80, "only {total} answers found");
     assert!(wrong.is_empty(), "{} of {total}:\n{}", wrong.len(), wrong.join("\n"));
 }
